@@ -1,0 +1,1 @@
+//! Clean bytes: the LRU block cache.

@@ -1,0 +1,1 @@
+//! Settings and credentials: from options, environment and files to one immutable value.

@@ -1,0 +1,1 @@
+//! The file system core: POSIX verbs over the rooms below. Knows nothing of FUSE.

@@ -1,0 +1,1 @@
+//! Who is where: inode numbers, names, lookup counts, freshness.

@@ -1,0 +1,1 @@
+//! What an object looks like as a file: attributes in and out of `x-amz-meta-*`.

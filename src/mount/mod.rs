@@ -1,0 +1,1 @@
+//! Getting a /dev/fuse descriptor, becoming a daemon, ending a mount.
