@@ -27,37 +27,33 @@ impl Time {
     }
 
     /// Seconds as s3fs writes them: nine digits after the point, or no point. s3fs reads the digits as a plain number of
-    /// nanoseconds, so none may be left out.
+    /// nanoseconds, forward from the seconds also before 1970, so none may be left out.
     ///
-    /// Times up to 1970 always have the point: it marks them as meant, while `0` and `-1` are what programs write that
-    /// do not know the time. (s3fs takes none of them.)
+    /// 0 and -1 always have the point: it marks them as meant, since programs write `0` and `-1` that do not know the
+    /// time.
     pub(super) fn to_header(self) -> String {
-        if self.secs > 0 && self.nanos == 0 {
+        if self.nanos == 0 && self.is_meant() {
             return self.secs.to_string();
         }
-        let nanos = i128::from(self.secs) * BILLION + i128::from(self.nanos);
-        let sign = if nanos < 0 { "-" } else { "" };
-        let nanos = nanos.unsigned_abs();
-        format!("{sign}{}.{:09}", nanos / BILLION as u128, nanos % BILLION as u128)
+        format!("{}.{:09}", self.secs, self.nanos)
     }
 
-    /// Reads any of: seconds with or without a decimal point (s3fs, rclone, s3cmd, GeeseFS), whole milli-, micro- or
-    /// nanoseconds (told by their size), the same with a unit (`…ns`: DataSync, FSx), `seconds#nanoseconds` (mc),
+    /// Reads any of: seconds with or without a fraction (s3fs, rclone, s3cmd, GeeseFS, Cyberduck), whole milli-, micro-
+    /// or nanoseconds (told by their size), the same with a unit (`…ns`: DataSync, FSx), `seconds#nanoseconds` (mc),
     /// RFC 3339 (rclone with `--metadata`).
-    ///
-    /// Nothing up to 1970 is believed unless it has the nine digits that [`Time::to_header`] gives it.
     pub(super) fn from_header(text: &str) -> Option<Time> {
         let text = text.trim();
         if text.contains('T') {
-            return Time::of_nanos(OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos()).filter(is_later);
+            let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
+            return Time::of_nanos(nanos).filter(Time::is_meant);
         }
         if let Some((secs, nanos)) = text.split_once('#') {
             let nanos = nanos.parse().ok().filter(|nanos| i128::from(*nanos) < BILLION)?;
-            return Some(Time { secs: secs.parse().ok()?, nanos }).filter(is_later);
+            return Some(Time { secs: secs.parse().ok()?, nanos }).filter(Time::is_meant);
         }
-        if let Some((whole, fraction)) = text.split_once('.') {
-            let time = decimal(whole, fraction)?;
-            return Some(time).filter(|time| is_later(time) || fraction.len() == 9);
+        if let Some((secs, fraction)) = text.split_once('.') {
+            let time = Time { secs: secs.parse().ok()?, nanos: fraction_nanos(fraction)? };
+            return Some(time).filter(|time| time.is_meant() || fraction.len() == 9);
         }
         let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
         let number: i128 = digits.parse::<i64>().ok()?.into();
@@ -73,24 +69,20 @@ impl Time {
             "" => 1,
             _ => return None,
         };
-        Time::of_nanos(number * unit).filter(is_later)
+        Time::of_nanos(number * unit).filter(Time::is_meant)
+    }
+
+    fn is_meant(&self) -> bool {
+        self.secs != 0 && self.secs != -1
     }
 }
 
-fn is_later(time: &Time) -> bool {
-    time.secs > 0
-}
-
-/// `-12`, `345` to 12.345 seconds before 1970.
-fn decimal(whole: &str, fraction: &str) -> Option<Time> {
-    let (negative, whole) = whole.strip_prefix('-').map_or((false, whole), |rest| (true, rest));
-    if whole.is_empty() || ![whole, fraction].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit())) {
+/// `5` to 500,000,000.
+fn fraction_nanos(fraction: &str) -> Option<u32> {
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let secs: i64 = whole.parse().ok()?;
-    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
-    let nanos = i128::from(secs) * BILLION + digits.parse::<i128>().ok()?;
-    Time::of_nanos(if negative { -nanos } else { nanos })
+    fraction.chars().chain("000000000".chars()).take(9).collect::<String>().parse().ok()
 }
 
 impl From<SystemTime> for Time {

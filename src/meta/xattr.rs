@@ -10,9 +10,12 @@ use std::collections::BTreeMap;
 /// Extended attributes by full name (`user.x`).
 pub type Xattrs = BTreeMap<String, Vec<u8>>;
 
-/// Bytes of names and values that one file may have in all: 2 KiB, the bound that S3 documents for user metadata. In the
-/// header they take up to about three times as much (see [`super::META_LIMIT`]).
+/// Bytes of names and values that one file may have in all: 2 KiB, the bound that S3 documents for user metadata.
 pub const XATTR_LIMIT: usize = 2048;
+
+/// Bytes that they may have in the header, where most data takes half as much again, but the worst case four times as
+/// much: three quarters of [`super::META_LIMIT`], so that other metadata has room beside them.
+const HEADER_LIMIT: usize = 6000;
 
 /// All but letters, digits and `-_.~`, like s3fs.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -26,11 +29,16 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Whether a file may have these: ask before an attribute is set. What an object already has is never refused.
 pub fn check_xattrs(xattrs: &Xattrs) -> Result<(), TooBig> {
-    let bytes = |(name, value): (&String, &Vec<u8>)| name.len() + value.len();
-    if xattrs.iter().any(|one| bytes(one) > XATTR_LIMIT) {
-        return Err(TooBig::Value);
+    if fit(xattrs) {
+        return Ok(());
     }
-    if xattrs.iter().map(bytes).sum::<usize>() > XATTR_LIMIT { Err(TooBig::Total) } else { Ok(()) }
+    let alone = |(name, value): (&String, &Vec<u8>)| Xattrs::from([(name.clone(), value.clone())]);
+    Err(if xattrs.iter().map(alone).all(|one| fit(&one)) { TooBig::Total } else { TooBig::Value })
+}
+
+fn fit(xattrs: &Xattrs) -> bool {
+    let bytes: usize = xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    bytes <= XATTR_LIMIT && to_header(xattrs).len() <= HEADER_LIMIT
 }
 
 /// The header's value.
