@@ -5,7 +5,7 @@
 //! (UploadPartCopy); only what changed is sent, widened to the smallest part that S3 takes.
 
 use super::extents::{Extents, Source};
-use regions::{Region, regions};
+use regions::{Region, at_most, regions};
 use std::ops::Range;
 
 mod regions;
@@ -173,37 +173,39 @@ fn check_uploaded(extents: &Extents, limits: &Limits, uploaded: &[(u32, Range<u6
 
 /// The parts of `[frontier, size)`, numbered from `first`; `None` if the numbers do not suffice.
 ///
-/// First the regions with the smallest part S3 takes, then cut with the preferred sizes. Where that makes too many
-/// parts, the sizes double; where there are too many regions, the smallest region doubles, which merges them.
+/// The regions are cut with the preferred sizes. Where that makes too many parts, the sizes double; where that does not
+/// help because there are too many regions (a huge file changed everywhere), the smallest copies are sent instead.
 fn rest(extents: &Extents, frontier: u64, first: u32, limits: &Limits) -> Option<Vec<PartPlan>> {
     let size = extents.size();
     if frontier == size {
         return Some(Vec::new());
     }
+    let min = limits.min_part;
+    let send_max = (limits.max_part - min).max(min);
+    let copy_max = limits.max_part.max(2 * min);
     let budget = (limits.max_parts + 1).saturating_sub(first) as usize;
-    let half = limits.max_part / 2;
-    let mut min = limits.min_part;
+    let mut regions = regions(extents, frontier, min);
+    let mut wanted = budget;
     loop {
-        let regions = regions(extents, frontier, min);
+        regions = at_most(regions, wanted);
         let mut scale = 1;
-        while regions.len() <= budget {
-            let send = ((limits.part_size)(first) * scale).clamp(min, half.max(min));
-            let copy = (limits.copy_part * scale).clamp(2 * min, limits.max_part.max(2 * min));
-            let parts: Vec<(Range<u64>, How)> =
-                regions.iter().flat_map(|region| cut(region, min, send, copy, size)).collect();
+        loop {
+            let send = ((limits.part_size)(first) * scale).clamp(min, send_max);
+            let copy = (limits.copy_part * scale).clamp(2 * min, copy_max);
+            let parts: Vec<_> = regions.iter().flat_map(|region| cut(region, min, send, copy, size)).collect();
             if parts.len() <= budget {
-                let number = (first..).zip(parts);
-                return Some(number.map(|(number, (range, how))| PartPlan { number, range, how }).collect());
+                let part = |(number, (range, how))| PartPlan { number, range, how };
+                return Some((first..).zip(parts).map(part).collect());
             }
-            if send >= half && copy >= limits.max_part {
+            if send == send_max && copy == copy_max {
                 break;
             }
             scale *= 2;
         }
-        if min >= half {
+        if regions.len() <= 1 {
             return None;
         }
-        min = (min * 2).min(half);
+        wanted = regions.len() * 3 / 4;
     }
 }
 
