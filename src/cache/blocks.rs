@@ -1,7 +1,7 @@
 //! The blocks in memory and the flights that bring new ones.
 
 use crate::store::{ETag, StoreError};
-use crate::sync::{Ranked, CACHE};
+use crate::sync::{CACHE, Ranked};
 use bytes::Bytes;
 use lru::LruCache;
 use std::collections::HashMap;

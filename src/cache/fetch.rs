@@ -1,6 +1,6 @@
 //! Bringing blocks: ranged GETs pinned to one etag, each block published as it arrives.
 
-use super::blocks::{blocks_of, cut, BlockCache, Claim, Identity, Run, BLOCK};
+use super::blocks::{BLOCK, BlockCache, Claim, Identity, Run, blocks_of, cut};
 use crate::store::{ETag, ErrorKind, GetBody, GetRequest, Store, StoreError};
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;

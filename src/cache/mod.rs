@@ -10,6 +10,6 @@ mod readahead;
 #[cfg(test)]
 mod tests;
 
-pub use blocks::{BlockCache, Identity, BLOCK};
+pub use blocks::{BLOCK, BlockCache, Identity};
 pub use fetch::{Fetcher, Origin};
 pub use readahead::ReadAhead;

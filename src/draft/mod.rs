@@ -11,7 +11,7 @@ mod scratch;
 mod stream;
 
 pub use extents::{Extents, Source};
-pub use plan::{part_range, part_size, plan, How, Limits, PartPlan, Plan, PlanError};
+pub use plan::{How, Limits, PartPlan, Plan, PlanError, part_range, part_size, plan};
 pub use scratch::Scratch;
 pub use stream::{PartState, Stream};
 
@@ -91,7 +91,6 @@ impl Draft {
     /// Whether a range touches bytes that only the running upload holds. They can be neither read nor changed before
     /// the upload is completed.
     pub fn in_upload(&self, range: Range<u64>) -> bool {
-        self.stream.is_some()
-            && self.extents.pieces(range).any(|(_, source)| matches!(source, Source::Part(_)))
+        self.stream.is_some() && self.extents.pieces(range).any(|(_, source)| matches!(source, Source::Part(_)))
     }
 }

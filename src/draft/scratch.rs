@@ -78,7 +78,7 @@ impl Scratch {
     /// Gives the disk space of a range back. Only a courtesy: a file system without holes keeps the space.
     pub fn forget(&self, range: Range<u64>) {
         if let Scratch::File(file) = self {
-            use nix::fcntl::{fallocate, FallocateFlags};
+            use nix::fcntl::{FallocateFlags, fallocate};
             let (offset, len) = (range.start as i64, (range.end - range.start) as i64);
             let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
             let _ = fallocate(file, how, offset, len);

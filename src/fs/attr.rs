@@ -1,7 +1,7 @@
 //! Attributes as programs see them.
 
 use super::{Fs, FsError, Result};
-use crate::inode::{Inode, Knowledge, State, ROOT};
+use crate::inode::{Inode, Knowledge, ROOT, State};
 use crate::meta::{Kind, Time};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use super::{FsError, Result};
 use crate::cache::ReadAhead;
 use crate::inode::{Inode, Listing};
-use crate::sync::{Ranked, LEAF};
+use crate::sync::{LEAF, Ranked};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -57,8 +57,7 @@ pub(super) struct Handles {
 impl Handles {
     pub(super) fn add(&self, inode: Arc<Inode>, read: bool, write: bool) -> u64 {
         let fh = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let handle =
-            Handle { inode, read, write, ahead: Ranked::new(ReadAhead::default()), rows: Ranked::new(None) };
+        let handle = Handle { inode, read, write, ahead: Ranked::new(ReadAhead::default()), rows: Ranked::new(None) };
         self.open.write().unwrap_or_else(|p| p.into_inner()).insert(fh, Arc::new(handle));
         fh
     }

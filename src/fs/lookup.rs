@@ -133,7 +133,8 @@ impl Fs {
                 if let Some(child) = child {
                     let mut state = child.state();
                     if state.is_dir() && !state.unlinked && state.asked.is_some_and(|asked| asked < listing.asked) {
-                        let marker_known = state.dir.as_ref().is_some_and(|d| d.marker != crate::inode::Marker::Unknown);
+                        let marker_known =
+                            state.dir.as_ref().is_some_and(|d| d.marker != crate::inode::Marker::Unknown);
                         if marker_known {
                             state.asked = Some(listing.asked);
                             drop(state);

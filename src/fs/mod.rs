@@ -26,10 +26,13 @@ mod setattr;
 mod statahead;
 mod statfs;
 mod stream;
+mod sync;
 mod write;
 mod xattr;
 
 pub use attr::{Attr, Entry};
+pub use background::Unstored;
+pub use create::Caller;
 pub use error::{FsError, Result};
 pub use handle::Opened;
 pub use lookup::Found;
@@ -41,10 +44,10 @@ pub use statfs::Space;
 
 use crate::cache::{BlockCache, Fetcher, Identity, Origin};
 use crate::draft::Base;
-use crate::inode::{Inode, Marker, Object, State, Table, ROOT};
+use crate::inode::{Inode, Marker, Object, ROOT, State, Table};
 use crate::meta::{self, Attrs, Kind, Time};
 use crate::store::{ETag, ObjectHeaders, ObjectInfo, Store, StoreError};
-use crate::sync::{Ranked, DIRTY, LEAF};
+use crate::sync::{DIRTY, LEAF, Ranked};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};

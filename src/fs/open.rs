@@ -1,7 +1,7 @@
 //! Open and release of files. Open asks the service, whatever memory says: close-to-open consistency.
 
-use super::{object, Fs, FsError, Opened, Result};
-use crate::cache::{Origin, BLOCK};
+use super::{Fs, FsError, Opened, Result, object};
+use crate::cache::{BLOCK, Origin};
 use crate::inode::{Inode, State};
 use crate::meta::{self, Kind};
 use crate::store::{ErrorKind, GetRequest, ObjectInfo};
@@ -74,8 +74,10 @@ impl Fs {
             (object.clone(), object.size, pages, object.cold)
         };
         if cold && read {
-            tracing::warn!(path = self.table.path(inode.ino),
-                "in a cold storage class and not restored: it cannot be read");
+            tracing::warn!(
+                path = self.table.path(inode.ino),
+                "in a cold storage class and not restored: it cannot be read"
+            );
             return Err(FsError::Errno(libc::EACCES, "in a cold storage class and not restored"));
         }
         let key = match self.key(inode.ino, false) {

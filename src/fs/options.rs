@@ -25,6 +25,8 @@ pub struct Options {
     pub exclusive_create: ExclusiveCreate,
     /// What happens to a commit over an object that another client changed.
     pub conflict: Conflict,
+    /// Our S3 user id, if it is known (an OSiRIS token tells it).
+    pub me: Option<String>,
     /// This machine's name, for names of kept conflicts.
     pub host: String,
 }

@@ -1,7 +1,7 @@
 //! Reading: from the block cache, or from the draft of a file being written.
 
 use super::handle::Handle;
-use super::{base_of, Fs, FsError, Result};
+use super::{Fs, FsError, Result, base_of};
 use crate::cache::Origin;
 use crate::draft::{Draft, Source};
 use crate::inode::Inode;
@@ -151,7 +151,7 @@ impl Fs {
 fn part_still_here(draft: &Draft, number: u32) -> bool {
     use crate::draft::PartState;
     let part = draft.stream.as_ref().and_then(|stream| stream.parts.get(&number));
-    matches!(part, Some(PartState::Sending | PartState::Failed(_)))
+    matches!(part, Some(PartState::Sending | PartState::Failed))
 }
 
 fn clamp(offset: u64, len: u32, size: u64) -> Range<u64> {

@@ -3,8 +3,8 @@
 //! Every answer carries the time at which it was asked for. It never overrides what was learnt or done after that.
 
 use super::lookup::Memory;
-use super::{object, Fs, FsError, Result};
-use crate::inode::{Inode, Knowledge, Listed, Listing, Marker, Object, Seen, State, ROOT};
+use super::{Fs, FsError, Result, object};
+use crate::inode::{Inode, Knowledge, Listed, Listing, Marker, Object, ROOT, Seen, State};
 use crate::meta::{self, Attrs, Kind, Xattrs};
 use crate::names::{self, Name};
 use crate::store::{ListEntry, ListRequest, ObjectHeaders, ObjectInfo};

@@ -7,7 +7,7 @@ use super::{Fs, Result, WIDE};
 use crate::inode::{DirState, Listed, Listing, Seen};
 use crate::meta;
 use crate::store::StoreError;
-use crate::sync::{Ranked, LEAF};
+use crate::sync::{LEAF, Ranked};
 use futures::future::{BoxFuture, FutureExt, Shared};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,7 +55,13 @@ impl Fs {
 
     /// Notes that entry `index` was looked up, and sends HEADs for those that a program walking the listing will look
     /// up next.
-    pub(super) fn stat_ahead(self: &Arc<Self>, dir_key: &str, dir: &mut DirState, listing: &Arc<Listing>, index: usize) {
+    pub(super) fn stat_ahead(
+        self: &Arc<Self>,
+        dir_key: &str,
+        dir: &mut DirState,
+        listing: &Arc<Listing>,
+        index: usize,
+    ) {
         let ahead = &mut dir.ahead;
         let in_step = index >= ahead.next && index <= ahead.next + 8;
         ahead.window = if in_step { (ahead.window * 2).clamp(4, WINDOW) } else { 0 };

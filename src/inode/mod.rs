@@ -10,4 +10,4 @@ mod table;
 
 pub use dir::{Ahead, DirEntry, DirState, Listed, Listing, LocalChange, Marker, Seen};
 pub use state::{Inode, Knowledge, Object, State};
-pub use table::{Table, ROOT};
+pub use table::{ROOT, Table};

@@ -86,6 +86,8 @@ pub struct State {
     pub meta_changes: u64,
     /// The count that the stored object carries.
     pub meta_stored: u64,
+    /// The modification time was set by a program (not by writing), and is to be stored as it is.
+    pub mtime_set: bool,
     /// Open handles.
     pub opens: u32,
     /// The name is gone; open handles live on.
@@ -117,6 +119,7 @@ impl State {
             draft: None,
             meta_changes: 0,
             meta_stored: 0,
+            mtime_set: false,
             opens: 0,
             unlinked: false,
             orphan: None,

@@ -188,6 +188,13 @@ impl Table {
         }
     }
 
+    /// The known inodes of a directory's names.
+    pub fn children(&self, ino: u64) -> Vec<Arc<Inode>> {
+        let tree = self.tree.lock();
+        let Some(node) = tree.nodes.get(&ino) else { return Vec::new() };
+        node.children.values().filter_map(|child| tree.nodes.get(child)).map(|node| node.inode.clone()).collect()
+    }
+
     /// All known inodes below a directory (not itself).
     pub fn below(&self, ino: u64) -> Vec<Arc<Inode>> {
         let tree = self.tree.lock();
