@@ -1,1 +1,48 @@
 //! The FUSE adapter: decode, call, reply, map the error to an errno.
+
+mod adapter;
+mod convert;
+mod watch;
+
+use crate::config::settings::Settings;
+use crate::fs::Fs;
+use adapter::Adapter;
+use fuser::{Config, Session, SessionACL};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::watch as channel;
+
+/// A running FUSE session.
+#[derive(Clone, Debug)]
+pub struct Mounted {
+    ended: channel::Receiver<bool>,
+}
+
+impl Mounted {
+    /// Waits until the kernel has let go of the mount.
+    pub async fn ended(&self) {
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+    }
+}
+
+/// Serves a file system on a `/dev/fuse` descriptor that is mounted already. Returns when the kernel has sent INIT and
+/// the threads run.
+pub fn serve(fd: OwnedFd, fs: Arc<Fs>, settings: &Settings, runtime: Handle) -> io::Result<Mounted> {
+    let mut config = Config::default();
+    config.n_threads = Some(settings.threads.max(1));
+    config.clone_fd = settings.threads > 1;
+    // Who may use the mount is the kernel's business (allow_other, default_permissions).
+    let acl = SessionACL::All;
+    config.acl = acl;
+    let session = Session::from_fd(Adapter::new(fs, runtime), fd, acl, config)?;
+    let (sender, ended) = channel::channel(false);
+    std::thread::Builder::new().name("fuse".into()).spawn(move || {
+        if let Err(error) = session.run() {
+            tracing::error!(%error, "the FUSE session ended");
+        }
+        sender.send_replace(true);
+    })?;
+    Ok(Mounted { ended })
+}
