@@ -156,3 +156,17 @@ impl Settings {
         }
     }
 }
+
+#[cfg(test)]
+impl Settings {
+    /// Settings of a mount with all defaults, for unit tests.
+    pub fn sample(bucket: &str, mountpoint: &std::path::Path) -> Settings {
+        use clap::{Args, FromArgMatches};
+        let command = super::Options::augment_args(clap::Command::new("mount").no_binary_name(true));
+        let words = [bucket.as_ref(), mountpoint.as_os_str()];
+        let matches = command.try_get_matches_from(words).expect("two words");
+        let options = super::Options::from_arg_matches(&matches).expect("they are options");
+        let env = super::Env::made_up(&[("OSIRIS_TOKEN", "sample")], std::path::Path::new("/"));
+        super::resolve(&options, MountFlags::default(), &env).expect("the defaults are right")
+    }
+}
