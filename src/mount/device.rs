@@ -4,7 +4,7 @@ use super::{FSTYPE, MountError, fusermount};
 use crate::config::{MountFlags, Settings};
 use nix::errno::Errno;
 use nix::mount::MsFlags;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -18,14 +18,29 @@ pub fn mount(settings: &Settings) -> Result<OwnedFd, MountError> {
     }
 }
 
-fn as_root(settings: &Settings) -> Result<OwnedFd, MountError> {
-    let device = OpenOptions::new().read(true).write(true).open("/dev/fuse").map_err(|e| match e.kind() {
+/// Whether this machine and user can mount at all: asked early, so that the answer comes before that of the service.
+pub fn check() -> Result<(), MountError> {
+    if nix::unistd::geteuid().is_root() {
+        return open().map(drop);
+    }
+    if !Path::new("/dev/fuse").exists() {
+        return Err(MountError::NoFuse);
+    }
+    fusermount::find().map(drop)
+}
+
+fn open() -> Result<File, MountError> {
+    OpenOptions::new().read(true).write(true).open("/dev/fuse").map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => MountError::NoFuse,
         std::io::ErrorKind::PermissionDenied => MountError::FuseDenied,
         // ENXIO, ENODEV: the node is there, the driver is not.
         _ if matches!(e.raw_os_error(), Some(libc::ENXIO | libc::ENODEV)) => MountError::NoFuse,
         _ => MountError::System(format!("/dev/fuse: {e}")),
-    })?;
+    })
+}
+
+fn as_root(settings: &Settings) -> Result<OwnedFd, MountError> {
+    let device = open()?;
     let data = kernel_data(settings, device.as_raw_fd());
     nix::mount::mount(
         Some(settings.source().as_str()),

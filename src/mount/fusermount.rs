@@ -57,7 +57,7 @@ pub fn unmount(mountpoint: &Path, lazily: bool) -> Result<(), MountError> {
 }
 
 /// fusermount3, or its older name.
-fn find() -> Result<PathBuf, MountError> {
+pub fn find() -> Result<PathBuf, MountError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).chain(USUAL.iter().map(PathBuf::from)).collect();
     ["fusermount3", "fusermount"]
