@@ -98,7 +98,7 @@ async fn live(settings: Settings, ready: Ready) -> u8 {
 
 async fn start(settings: &Settings) -> Result<Running, MountError> {
     let service = |error: StoreError| MountError::Service {
-        error,
+        error: Box::new(error),
         endpoint: settings.endpoint.clone(),
         bucket: settings.bucket.clone(),
         credentials_from: settings.credentials_from.clone(),

@@ -51,7 +51,7 @@ struct Cli {
 enum Command {
     /// Mount a bucket, or a folder of it
     #[command(after_help = MOUNT_EXAMPLES, args_override_self = true)]
-    Mount(mount::Args),
+    Mount(Box<mount::Args>),
     /// Unmount: wait until everything is stored and the daemon has ended
     #[command(alias = "unmount")]
     Umount(umount::Args),
@@ -78,7 +78,7 @@ pub fn main(words: Vec<OsString>) -> u8 {
 
 fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
-        Command::Mount(args) => mount::run(args, words),
+        Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
     }
 }

@@ -30,10 +30,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let env = Env::of_process();
     let mut outcome = Ok(());
     for path in &args.mountpoints {
-        if let Err(failure) = one(&env.absolute(path), &args) {
-            if let Err(before) = std::mem::replace(&mut outcome, Err(failure)) {
-                Failure::report(&before);
-            }
+        if let Err(failure) = one(&env.absolute(path), &args)
+            && let Err(before) = std::mem::replace(&mut outcome, Err(failure))
+        {
+            before.report();
         }
     }
     outcome

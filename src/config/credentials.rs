@@ -1,8 +1,12 @@
 //! Who asks: finds the token or key pair, in a fixed order.
 //!
-//! 1. `--token-file`; 2. `--profile`; 3. the environment (`OSIRIS_TOKEN`, then `AWS_ACCESS_KEY_ID` and
-//! `AWS_SECRET_ACCESS_KEY`); 4. the default profile (`AWS_PROFILE`, else `default`). A source that was named and has
-//! nothing is an error; the others are passed over. An OSiRIS token is an access key with an empty secret.
+//! 1. `--token-file`
+//! 2. `--profile`
+//! 3. the environment: `OSIRIS_TOKEN`, then `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`
+//! 4. the default profile: `AWS_PROFILE`, else `default`
+//!
+//! A source that was named and has nothing is an error; the others are passed over. An OSiRIS token is an access key with
+//! an empty secret.
 
 use super::aws_files::{AwsFiles, Profile};
 use super::{ConfigError, Env};

@@ -44,7 +44,7 @@ pub enum MountError {
     /// The service could not be used.
     Service {
         /// What happened.
-        error: StoreError,
+        error: Box<StoreError>,
         /// Address of the service.
         endpoint: String,
         /// Bucket.

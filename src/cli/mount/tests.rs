@@ -3,7 +3,7 @@ use super::*;
 fn options(line: &str) -> Result<Options, String> {
     let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
     match Cli::try_parse_from(&words).map_err(|e| e.to_string())?.command {
-        Command::Mount(args) => with_dash_o(args, &words).map(|(options, _)| options).map_err(|f| f.text),
+        Command::Mount(args) => with_dash_o(*args, &words).map(|(options, _)| options).map_err(|f| f.text),
         _ => Err("another command".to_owned()),
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 
 fn service(kind: ErrorKind) -> MountError {
     MountError::Service {
-        error: StoreError::local(kind, "HeadBucket", "their words"),
+        error: Box::new(StoreError::local(kind, "HeadBucket", "their words")),
         endpoint: "https://rgw.example.org".to_owned(),
         bucket: "cou-data".to_owned(),
         credentials_from: "token file /home/alice_um/token".to_owned(),
