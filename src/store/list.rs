@@ -70,10 +70,15 @@ impl Store {
                     .send()
             });
             let output = call.await?.output;
-            let encoded = output.encoding_type() == Some(&EncodingType::Url);
+            let before = (key_marker.clone(), id_marker.clone());
             for upload in output.uploads() {
-                let key = upload.key().and_then(|key| decode(key, encoded));
+                let key = upload.key().and_then(|key| {
+                    // RGW (16) encodes the keys here without saying so, and does not encode the markers.
+                    let encoded = output.encoding_type() == Some(&EncodingType::Url) || looks_encoded(key);
+                    decode(key, encoded)
+                });
                 if let (Some(key), Some(id)) = (key, upload.upload_id()) {
+                    (key_marker, id_marker) = (Some(key.clone()), Some(id.to_owned()));
                     let started = upload.initiated().and_then(|at| SystemTime::try_from(*at).ok());
                     found.push(PendingUpload { key, id: id.to_owned(), started });
                 }
@@ -81,12 +86,9 @@ impl Store {
             if output.is_truncated() != Some(true) {
                 return Ok(found);
             }
-            let next = output.next_key_marker().and_then(|key| decode(key, encoded));
-            let next = (next, output.next_upload_id_marker().map(str::to_owned));
-            if next.0.is_none() || next == (key_marker, id_marker) {
+            if before == (key_marker.clone(), id_marker.clone()) {
                 return Err(no_progress(OP));
             }
-            (key_marker, id_marker) = next;
         }
     }
 }
@@ -135,6 +137,16 @@ fn no_progress(op: &'static str) -> StoreError {
     StoreError::local(ErrorKind::Server, op, "the service gives the same page again and again")
 }
 
+/// Whether this can only be the output of an encoder: it has escapes, and nothing that needs one.
+fn looks_encoded(text: &str) -> bool {
+    let bare = |b: u8| b.is_ascii_alphanumeric() || b"-._~/+%*".contains(&b);
+    let mut rest = text.split('%');
+    rest.next();
+    text.contains('%')
+        && text.bytes().all(bare)
+        && rest.all(|part| part.len() >= 2 && part.bytes().take(2).all(|b| b.is_ascii_hexdigit()))
+}
+
 /// A name of a listing. RGW writes a space as `%20`, Amazon as `+`; a plus sign is `%2B` for both.
 fn decode(text: &str, encoded: bool) -> Option<String> {
     if !encoded {
@@ -155,6 +167,14 @@ mod tests {
         assert_eq!(decode("%C3%A9", true).unwrap(), "é");
         assert_eq!(decode("%FF", true), None);
         assert_eq!(decode("100%25+", false).unwrap(), "100%25+");
+    }
+
+    #[test]
+    fn encoded_names_are_recognised() {
+        assert!(looks_encoded("d/a%2Bb%20%C3%A9"));
+        for plain in ["a b%20", "100%", "a%4", "plain", "é%41"] {
+            assert!(!looks_encoded(plain), "{plain}");
+        }
     }
 
     fn output(keys: &[&str], prefixes: &[&str], token: Option<&str>) -> ListObjectsV2Output {
