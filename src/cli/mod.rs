@@ -7,6 +7,7 @@ mod helper;
 mod logging;
 mod mount;
 mod notify;
+mod serve_s3;
 mod umount;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -55,6 +56,9 @@ enum Command {
     /// Unmount: wait until everything is stored and the daemon has ended
     #[command(alias = "unmount")]
     Umount(umount::Args),
+    /// Run the embedded S3 server by itself, for scripts and tests
+    #[command(hide = true)]
+    ServeS3(serve_s3::Args),
 }
 
 /// Runs the command that these words (the first is the program's name) ask for, and gives the exit code.
@@ -80,6 +84,7 @@ fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
+        Command::ServeS3(args) => serve_s3::run(args),
     }
 }
 

@@ -145,6 +145,8 @@ impl Settings {
             max_connections: self.max_connections,
             ask_for: self.ask_for,
             store_for: self.retry_for,
+            // A user may have rights on the mounted folder only.
+            probe_prefix: format!("{}.osirisfs/probe-", self.prefix),
         }
     }
 

@@ -21,7 +21,7 @@ async fn a_service_that_answers_now_and_then_is_not_given_up() {
     let asked = AtomicUsize::new(0);
     let ask = || {
         let n = asked.fetch_add(1, Ordering::Relaxed);
-        async move { answer((n % 3 != 0).then_some(ErrorKind::Timeout)) }
+        async move { answer((!n.is_multiple_of(3)).then_some(ErrorKind::Timeout)) }
     };
     assert!(tokio::time::timeout(TEST_GRACE * 4, silence(TEST_GRACE, TEST_PULSE, ask)).await.is_err());
 }
