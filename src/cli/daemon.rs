@@ -20,7 +20,11 @@ mod signals;
 use signals::Signals;
 
 /// The first answer of the service must come within this time, retries included: whoever types `mount` waits for it.
-const FIRST_ANSWER: Duration = Duration::from_secs(10);
+const FIRST_ANSWER: Duration = Duration::from_secs(9);
+
+/// A name that does not resolve, a port that is closed, or a certificate that is not trusted is told after this time:
+/// trying longer seldom helps.
+const FIRST_REFUSAL: Duration = Duration::from_secs(3);
 
 /// Opening the file system may take this long once the service has answered.
 const OPENING: Duration = Duration::from_secs(30);
@@ -67,8 +71,8 @@ struct Running {
     /// Present while the mount is in the tree; takes it away when dropped.
     in_tree: InTree,
     control: Option<Control>,
-    /// Asks the service for a sign of life.
-    probe: Store,
+    /// To ask the service for a sign of life.
+    store: Store,
 }
 
 async fn live(settings: Settings, ready: Ready) -> u8 {
@@ -103,20 +107,12 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
         bucket: settings.bucket.clone(),
         credentials_from: settings.credentials_from.clone(),
     };
-    let slow =
-        |time: Duration| MountError::ServiceSlow { endpoint: settings.endpoint.clone(), seconds: time.as_secs() };
-
-    let probe = probe(settings).map_err(service)?;
-    let patience = FIRST_ANSWER + Duration::from_secs(2);
-    match tokio::time::timeout(patience, probe.head_bucket()).await {
-        Err(_) => return Err(slow(patience)),
-        // A user who may not look at the bucket may still use a folder of it: opening decides.
-        Ok(Err(error)) if error.kind != ErrorKind::Denied => return Err(service(error)),
-        Ok(_) => {}
-    }
     let store = Store::new(settings.store_config()).map_err(service)?;
-    let fs =
-        tokio::time::timeout(OPENING, Fs::open(settings, store)).await.map_err(|_| slow(OPENING))?.map_err(service)?;
+    first_answer(&store, settings.ask_for).await.map_err(service)?;
+    let fs = tokio::time::timeout(OPENING, Fs::open(settings, store.clone()))
+        .await
+        .map_err(|_| MountError::ServiceSlow { endpoint: settings.endpoint.clone(), seconds: OPENING.as_secs() })?
+        .map_err(service)?;
 
     let runtime = tokio::runtime::Handle::current();
     let (for_mount, fs_for_mount) = (settings.clone(), fs.clone());
@@ -138,15 +134,21 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
     })
     .await?;
     let control = control_socket(settings, &fs);
-    Ok(Running { fs, mounted, in_tree, control, probe })
+    Ok(Running { fs, mounted, in_tree, control, store })
 }
 
-/// The same store with little patience.
-fn probe(settings: &Settings) -> Result<Store, StoreError> {
-    let mut config = settings.store_config();
-    config.ask_for = config.ask_for.min(FIRST_ANSWER);
-    config.max_connections = 2;
-    Store::new(config)
+/// Waits, but not long, for the service to say that the bucket is there.
+async fn first_answer(store: &Store, ask_for: Duration) -> Result<(), StoreError> {
+    use ErrorKind::{Denied, Server, Timeout};
+    let mut answer = store.with_deadline(FIRST_REFUSAL.min(ask_for)).head_bucket().await;
+    if matches!(&answer, Err(StoreError { kind: Timeout | Server, .. })) {
+        answer = store.with_deadline(FIRST_ANSWER.min(ask_for)).head_bucket().await;
+    }
+    match answer {
+        // A user who may not look at the bucket may still use a folder of it: opening the file system decides.
+        Err(error) if error.kind != Denied => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Without its socket the mount still works; only `osirisfs umount` cannot wait for it.

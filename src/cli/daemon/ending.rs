@@ -15,7 +15,8 @@ const PULSE: Duration = Duration::from_secs(5);
 
 /// Serves until the kernel has let go or a signal has asked for the end. Gives what could not be stored.
 pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals: &Signals) -> NotStored {
-    let Running { fs, mounted, in_tree, control, probe } = running;
+    let Running { fs, mounted, in_tree, control, store } = running;
+    let probe = store.with_deadline(PULSE);
     let by_signal = tokio::select! {
         () = mounted.ended() => false,
         () = signals.at_least(1) => true,
