@@ -2,6 +2,7 @@
 
 mod control;
 mod daemon;
+mod demo;
 mod exit;
 mod helper;
 mod logging;
@@ -56,6 +57,8 @@ enum Command {
     /// Unmount: wait until everything is stored and the daemon has ended
     #[command(alias = "unmount")]
     Umount(umount::Args),
+    /// Try it out on this machine: a server, a mount, files copied in and compared
+    Demo(demo::Args),
     /// Run the embedded S3 server by itself, for scripts and tests
     #[command(hide = true)]
     ServeS3(serve_s3::Args),
@@ -84,6 +87,7 @@ fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::ServeS3(args) => serve_s3::run(args),
     }
 }
