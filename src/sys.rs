@@ -1,2 +1,68 @@
 //! The only module with unsafe code: the system calls that no crate wraps safely, each with its reason.
 #![allow(unsafe_code)]
+
+use nix::unistd::ForkResult;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Splits the process in two. Refused when it has more than one thread: in the child the others would be missing
+/// together with the locks that they hold.
+pub fn fork() -> io::Result<ForkResult> {
+    let threads = std::fs::read_dir("/proc/self/task")?.count();
+    if threads != 1 {
+        return Err(io::Error::other(format!("cannot fork a process of {threads} threads")));
+    }
+    // SAFETY: there is one thread, so no lock (of the allocator, of standard output) is held by anybody else and the
+    // child may go on as an ordinary program.
+    Ok(unsafe { nix::unistd::fork() }?)
+}
+
+/// Takes over a descriptor that a message of a Unix socket (SCM_RIGHTS) brought.
+pub fn received_fd(fd: RawFd) -> Option<OwnedFd> {
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: recvmsg(2) has made this descriptor for us; nothing else in the process knows its number.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The value of an extended attribute; `None` if there is no such attribute.
+pub fn getxattr(path: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+    let path = c_string(path.as_os_str().as_bytes())?;
+    let name = c_string(name.as_bytes())?;
+    let mut value = vec![0u8; 4096];
+    loop {
+        match getxattr_into(&path, &name, &mut value) {
+            Ok(len) => {
+                value.truncate(len);
+                return Ok(Some(value));
+            }
+            // XATTR_SIZE_MAX of the kernel is 64 KiB.
+            Err(e) if e.raw_os_error() == Some(libc::ERANGE) && value.len() < 65536 => value.resize(65536, 0),
+            Err(e) if e.raw_os_error() == Some(libc::ENODATA) => return Ok(None),
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn getxattr_into(path: &CStr, name: &CStr, value: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: both strings end in a zero byte, and the kernel writes at most `value.len()` bytes to `value`.
+    let len = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
+    if len < 0 { Err(io::Error::last_os_error()) } else { Ok(len as usize) }
+}
+
+/// Sets an extended attribute.
+pub fn setxattr(path: &Path, name: &str, value: &[u8]) -> io::Result<()> {
+    let path = c_string(path.as_os_str().as_bytes())?;
+    let name = c_string(name.as_bytes())?;
+    // SAFETY: both strings end in a zero byte, and the kernel reads `value.len()` bytes of `value`.
+    let rc = unsafe { libc::setxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
+    if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn c_string(bytes: &[u8]) -> io::Result<CString> {
+    CString::new(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}

@@ -1,1 +1,101 @@
 //! The commands.
+
+mod control;
+mod daemon;
+mod demo;
+mod exit;
+mod helper;
+mod logging;
+mod mount;
+mod notify;
+mod serve_s3;
+mod umount;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use exit::Failure;
+use std::ffi::OsString;
+
+const EXAMPLES: &str = "\
+Examples:
+  osirisfs mount --token-file ~/.osiris-token yourcou-data ~/data
+  osirisfs mount --profile yourname_yourcou yourcou-data/run7 ~/run7
+  osirisfs umount ~/data
+  osirisfs demo
+
+Exit codes:
+  0  done
+  1  it could not be done; one line on standard error says why and what to do
+  2  wrong options
+  3  files could not be stored; their names are on standard error
+  4  the mount is in use";
+
+const MOUNT_EXAMPLES: &str = "\
+Examples:
+  osirisfs mount --token-file ~/.osiris-token yourcou-data ~/data
+  osirisfs mount --profile yourname_yourcou --read-only yourcou-data/run7 ~/run7
+  osirisfs mount --endpoint http://127.0.0.1:8000 --foreground --log debug test /mnt
+  mount -t osirisfs -o token_file=/root/token,allow_other,_netdev yourcou-data /data
+
+The command returns when the mount answers; the daemon goes on in the background.
+The token or key is taken from --token-file, else --profile, else OSIRIS_TOKEN or
+AWS_ACCESS_KEY_ID (and AWS_SECRET_ACCESS_KEY, which may be empty), else the default
+profile of ~/.aws/credentials. A file with a token must have mode 0600.";
+
+/// Mount OSiRIS (Ceph RADOS Gateway) S3 buckets as a file system
+#[derive(Parser)]
+#[command(name = "osirisfs", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Mount a bucket, or a folder of it
+    #[command(after_help = MOUNT_EXAMPLES, args_override_self = true)]
+    Mount(Box<mount::Args>),
+    /// Unmount: wait until everything is stored and the daemon has ended
+    #[command(alias = "unmount")]
+    Umount(umount::Args),
+    /// Try it out on this machine: a server, a mount, files copied in and compared
+    Demo(demo::Args),
+    /// Run the embedded S3 server by itself, for scripts and tests
+    #[command(hide = true)]
+    ServeS3(serve_s3::Args),
+}
+
+/// Runs the command that these words (the first is the program's name) ask for, and gives the exit code.
+pub fn main(words: Vec<OsString>) -> u8 {
+    let called_as_helper = helper::translate(&words);
+    let as_helper = called_as_helper.is_some();
+    let words = called_as_helper.unwrap_or(words);
+    let code = match Cli::try_parse_from(&words) {
+        Ok(cli) => match run(cli.command, &words) {
+            Ok(()) => exit::DONE,
+            Err(failure) => failure.report(),
+        },
+        Err(error) => {
+            // Help and version are "errors" of clap with exit code 0.
+            let _ = error.print();
+            error.exit_code() as u8
+        }
+    };
+    if as_helper { helper::exit_code(code) } else { code }
+}
+
+fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
+    match command {
+        Command::Mount(args) => mount::run(*args, words),
+        Command::Umount(args) => umount::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::ServeS3(args) => serve_s3::run(args),
+    }
+}
+
+/// The definition of `osirisfs mount`, whose long options `-o` may name.
+fn mount_command() -> clap::Command {
+    Cli::command().find_subcommand("mount").cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -136,17 +136,21 @@ impl Fs {
         found
     }
 
-    /// How many files and directories are not stored yet.
-    pub fn pending(&self) -> usize {
-        self.all_dirty().len()
+    /// Paths of the files and directories that are not stored yet.
+    pub fn pending(&self) -> Vec<String> {
+        self.all_dirty().iter().map(|inode| self.table.path(inode.ino)).collect()
     }
 
     /// Stores everything; gives what could not be stored.
-    pub async fn sync_all(self: &Arc<Self>) -> Vec<Unstored> {
+    pub async fn sync_all(&self) -> Vec<Unstored> {
+        let Some(fs) = self.me.upgrade() else { return Vec::new() };
         futures::stream::iter(self.all_dirty())
-            .map(|inode| async move {
-                let error = self.commit(&inode).await.err()?;
-                Some(Unstored { path: self.table.path(inode.ino), error: error.to_string() })
+            .map(|inode| {
+                let fs = fs.clone();
+                async move {
+                    let error = fs.commit(&inode).await.err()?;
+                    Some(Unstored { path: fs.table.path(inode.ino), error: error.to_string() })
+                }
             })
             .buffer_unordered(WIDE)
             .filter_map(|unstored| async move { unstored })

@@ -1,7 +1,8 @@
 //! Storing a draft: plan, execute, take the result in.
 
-use super::{Conflict, Fs, FsError, PARTS, Result, now};
+use super::{Fs, FsError, PARTS, Result, now};
 use crate::cache::BLOCK;
+use crate::config::Conflict;
 use crate::draft::{Draft, How, Limits, PartPlan, PartState, Plan, PlanError, Source, part_range, plan};
 use crate::inode::{Inode, Knowledge, Object};
 use crate::names::{self, Name};

@@ -1,6 +1,7 @@
 //! Making files, directories, links and special files.
 
-use super::{Entry, ExclusiveCreate, Fs, FsError, Opened, Result, now, object};
+use super::{Entry, Fs, FsError, Opened, Result, now, object};
+use crate::config::ExclusiveCreate;
 use crate::draft::Draft;
 use crate::inode::{Inode, Marker, Object, State};
 use crate::meta::{self, Attrs, Kind, Xattrs};

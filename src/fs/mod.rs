@@ -36,7 +36,7 @@ pub use create::Caller;
 pub use error::{FsError, Result};
 pub use handle::Opened;
 pub use lookup::Found;
-pub use options::{Conflict, ExclusiveCreate, Options};
+pub use options::Options;
 pub use readdir::Row;
 pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
@@ -49,7 +49,7 @@ use crate::meta::{self, Attrs, Kind, Time};
 use crate::store::{ETag, ObjectHeaders, ObjectInfo, Store, StoreError};
 use crate::sync::{DIRTY, LEAF, Ranked};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime};
 use tokio::sync::{RwLock, Semaphore};
 
@@ -60,6 +60,7 @@ const PARTS: usize = 12;
 
 /// A mounted bucket.
 pub struct Fs {
+    me: Weak<Fs>,
     options: Options,
     store: Store,
     bucket: Arc<str>,
@@ -97,7 +98,8 @@ impl Fs {
         if let Ok(marker) = &marker {
             root.object = Some(Arc::new(object(&bucket, &root_key, marker)));
         }
-        let fs = Arc::new(Fs {
+        let fs = Arc::new_cyclic(|me| Fs {
+            me: me.clone(),
             table: Table::new(&options.prefix, root),
             fetch: Fetcher::new(BlockCache::new(options.cache_size), store.clone()),
             handles: handle::Handles::default(),

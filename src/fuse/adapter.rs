@@ -496,9 +496,10 @@ impl Filesystem for Adapter {
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         guarded(|| {
-            let names = self.fs.listxattr(ino.0).map(|names| {
-                names.iter().flat_map(|name| name.bytes().chain(std::iter::once(0))).collect::<Vec<u8>>()
-            });
+            let names = self
+                .fs
+                .listxattr(ino.0)
+                .map(|names| names.iter().flat_map(|name| name.bytes().chain(std::iter::once(0))).collect::<Vec<u8>>());
             answer_xattr(reply, names, size);
         });
     }

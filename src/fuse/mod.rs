@@ -4,7 +4,7 @@ mod adapter;
 mod convert;
 mod watch;
 
-use crate::config::settings::Settings;
+use crate::config::Settings;
 use crate::fs::Fs;
 use adapter::Adapter;
 use fuser::{Config, Session, SessionACL};

@@ -41,6 +41,11 @@ impl Body {
         self.segments.push(segment);
     }
 
+    /// The pieces in order.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
     /// Bytes in all.
     pub fn len(&self) -> u64 {
         self.len

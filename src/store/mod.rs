@@ -4,17 +4,45 @@
 //! and everything in which Ceph's RADOS Gateway differs from the book; what comes out is a typed answer or a
 //! [`StoreError`]. Each method is one S3 request when nothing goes wrong.
 
+mod acl;
 mod body;
+mod bucket;
+mod client;
+mod copy;
+mod download;
 mod error;
+mod errors_from_sdk;
+mod exchange;
+mod headers;
+mod http;
+mod limits;
+mod list;
+mod multipart;
+mod quirks;
+mod read;
+mod retry;
 mod types;
+mod upload_body;
+mod write;
 
 pub use body::{Body, Segment};
+pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
+pub use limits::RequestCounts;
 pub use types::*;
 
-use bytes::Bytes;
+use ::aws_sdk_s3::Client;
+use ::aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use ::aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use client::{Clock, SharedCredentials};
+use exchange::{Exchange, Extra};
+use limits::{Counters, Limits};
+use retry::{Done, Tries};
+use std::error::Error;
+use std::future::Future;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Where and as whom.
@@ -36,6 +64,8 @@ pub struct StoreConfig {
     pub ask_for: Duration,
     /// Total time for storing (PUT, parts, complete, copy, delete), retries included (default 600 s).
     pub store_for: Duration,
+    /// Keys that [`Store::quirks`] may use for its probes begin with this (default `.osirisfs/probe-`).
+    pub probe_prefix: String,
 }
 
 /// An access key and its secret. For an OSiRIS token the token is the access key and the secret is empty.
@@ -60,10 +90,21 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    ask_for: Duration,
+    store_for: Duration,
 }
 
 struct Inner {
     config: StoreConfig,
+    client: Client,
+    clock: Arc<Clock>,
+    warned_of_clock: AtomicBool,
+    credentials: Arc<SharedCredentials>,
+    limits: Limits,
+    counters: Counters,
+    quirks: tokio::sync::Mutex<Option<Quirks>>,
+    /// The `Server` header as last seen.
+    server: Mutex<Option<String>>,
 }
 
 /// What to fetch of an object.
@@ -77,28 +118,25 @@ pub struct GetRequest {
     pub if_none_match: Option<ETag>,
 }
 
-/// An object's bytes as they arrive.
-pub struct GetBody {
-    /// What the headers said.
-    pub info: ObjectInfo,
-    /// The bytes that will come, half open.
-    pub range: Range<u64>,
-}
-
-impl GetBody {
-    /// The next bytes, `None` at the end of `range`.
-    ///
-    /// A body that stalls, breaks or ends early is resumed from the byte it reached, on a new connection and with
-    /// `If-Match`, until the deadline; no byte is given twice, none is left out.
-    pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        todo!()
-    }
-}
-
 impl Store {
     /// Makes the client. Sends nothing. Must be called within a tokio runtime.
     pub fn new(config: StoreConfig) -> Result<Store> {
-        Ok(Store { inner: Arc::new(Inner { config }) })
+        let clock = Arc::new(Clock::default());
+        let credentials = SharedCredentials::new(config.credentials.clone());
+        let client = client::build(&config, clock.clone(), credentials.clone())?;
+        let (ask_for, store_for) = (config.ask_for, config.store_for);
+        let inner = Inner {
+            client,
+            clock,
+            warned_of_clock: AtomicBool::new(false),
+            credentials,
+            limits: Limits::new(config.max_connections),
+            counters: Counters::default(),
+            quirks: tokio::sync::Mutex::new(None),
+            server: Mutex::new(None),
+            config,
+        };
+        Ok(Store { inner: Arc::new(inner), ask_for, store_for })
     }
 
     /// The bucket's name.
@@ -106,131 +144,51 @@ impl Store {
         &self.inner.config.bucket
     }
 
-    /// HEAD bucket: does it exist, may we see it, how full is it. [`ErrorKind::NoSuchBucket`] for 404.
-    pub async fn head_bucket(&self) -> Result<BucketInfo> {
-        todo!()
+    /// The same store with another total time for each operation, say to fail fast at mount time.
+    pub fn with_deadline(&self, total: Duration) -> Store {
+        Store { inner: self.inner.clone(), ask_for: total, store_for: total }
     }
 
-    /// HEAD object.
-    pub async fn head(&self, _key: &str) -> Result<ObjectInfo> {
-        todo!()
+    /// Signs the next requests of this store and all its clones as someone else, or with a renewed token.
+    pub fn set_credentials(&self, credentials: Credentials) {
+        self.inner.credentials.set(credentials);
     }
 
-    /// GET object; returns when the headers are here.
-    pub async fn get(&self, _key: &str, _request: GetRequest) -> Result<GetBody> {
-        todo!()
+    /// What was sent and received so far.
+    pub fn requests(&self) -> RequestCounts {
+        self.inner.counters.snapshot()
     }
 
-    /// One page of ListObjectsV2 (always `encoding-type=url`).
-    pub async fn list(&self, _request: ListRequest) -> Result<ListPage> {
-        todo!()
-    }
-
-    /// PUT object in one request, with Content-MD5; the answer's etag is compared. For [`Condition::Match`] the form
-    /// is chosen by [`Store::quirks`]; where the service honours no condition, HEAD and compare before the PUT.
-    /// A PUT whose answer was lost is recognised by the object's etag and is a success.
-    pub async fn put(&self, _key: &str, _body: Body, _with: &WriteHeaders, _condition: &Condition) -> Result<Stored> {
-        todo!()
-    }
-
-    /// CopyObject within the bucket (up to 5 GiB). `replace: None` keeps headers and tags of the source (directive
-    /// COPY) and resets the ACL to `grants`; `Some` sends everything anew (directive REPLACE; tags are then lost on
-    /// RGW before 20: see [`Store::put_tags`]). `source_etag` is sent as `x-amz-copy-source-if-match` **and** compared
-    /// with the answer's etag where the copy keeps it. Source and target may be the same key only with `replace`.
-    pub async fn copy(
+    /// One operation with nothing special about it: attempts until the deadline.
+    async fn request<T, E, F, Fut>(
         &self,
-        _source: &str,
-        _source_etag: Option<&ETag>,
-        _target: &str,
-        _replace: Option<&WriteHeaders>,
-        _grants: &[Grant],
-    ) -> Result<Stored> {
-        todo!()
+        op: &'static str,
+        key: &str,
+        total: Duration,
+        limit: Duration,
+        extra: Extra,
+        call: F,
+    ) -> Result<Done<T>>
+    where
+        F: Fn(&Client, Exchange) -> Fut,
+        Fut: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let mut tries = Tries::new(self, op, key, total);
+        loop {
+            match tries.attempt(limit, extra.clone(), &call).await {
+                Ok(done) => return Ok(done),
+                Err(failure) => tries.again(failure).await?,
+            }
+        }
     }
 
-    /// DELETE object. Deleting what is not there is a success.
-    pub async fn delete(&self, _key: &str) -> Result<()> {
-        todo!()
-    }
-
-    /// DeleteObjects, up to 1000 keys; gives back those that were refused, each with its error.
-    pub async fn delete_many(&self, _keys: &[String]) -> Result<Vec<(String, StoreError)>> {
-        todo!()
-    }
-
-    /// CreateMultipartUpload. The ACL and headers given here are the finished object's.
-    pub async fn create_upload(&self, _key: &str, _with: &WriteHeaders) -> Result<String> {
-        todo!()
-    }
-
-    /// UploadPart, with Content-MD5, answer's etag compared. `number` 1 to 10,000.
-    pub async fn upload_part(&self, _key: &str, _upload: &str, _number: u32, _body: Body) -> Result<PartDone> {
-        todo!()
-    }
-
-    /// UploadPartCopy of a byte range of `source` (same bucket).
-    pub async fn copy_part(
-        &self,
-        _key: &str,
-        _upload: &str,
-        _number: u32,
-        _source: &str,
-        _source_etag: &ETag,
-        _range: Range<u64>,
-    ) -> Result<PartDone> {
-        todo!()
-    }
-
-    /// CompleteMultipartUpload. `condition` is sent where the service honours it, else HEAD and compare immediately
-    /// before. An answer that was lost is recognised: NoSuchUpload, then HEAD with the etag that the parts' MD5s make.
-    pub async fn complete_upload(
-        &self,
-        _key: &str,
-        _upload: &str,
-        _parts: &[PartDone],
-        _condition: &Condition,
-    ) -> Result<Stored> {
-        todo!()
-    }
-
-    /// AbortMultipartUpload. Never call it when a complete may have been received.
-    pub async fn abort_upload(&self, _key: &str, _upload: &str) -> Result<()> {
-        todo!()
-    }
-
-    /// Multipart uploads in progress below a prefix.
-    pub async fn list_uploads(&self, _prefix: &str) -> Result<Vec<PendingUpload>> {
-        todo!()
-    }
-
-    /// GetObjectAcl.
-    pub async fn get_acl(&self, _key: &str) -> Result<Acl> {
-        todo!()
-    }
-
-    /// PutObjectAcl: replaces the whole list.
-    pub async fn put_acl(&self, _key: &str, _acl: &Acl) -> Result<()> {
-        todo!()
-    }
-
-    /// GetBucketAcl.
-    pub async fn get_bucket_acl(&self) -> Result<Acl> {
-        todo!()
-    }
-
-    /// GetObjectTagging.
-    pub async fn get_tags(&self, _key: &str) -> Result<Vec<(String, String)>> {
-        todo!()
-    }
-
-    /// PutObjectTagging.
-    pub async fn put_tags(&self, _key: &str, _tags: &[(String, String)]) -> Result<()> {
-        todo!()
-    }
-
-    /// What the service honours: probed at the first call with a few small objects under `probe_prefix`, which are
-    /// deleted again; later calls answer from memory.
-    pub async fn quirks(&self) -> Result<Quirks> {
-        todo!()
+    fn note_server(&self, name: Option<&str>) {
+        if let Some(name) = name {
+            let mut server = self.inner.server.lock().unwrap_or_else(PoisonError::into_inner);
+            if server.as_deref() != Some(name) {
+                *server = Some(name.to_owned());
+            }
+        }
     }
 }

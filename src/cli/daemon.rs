@@ -1,0 +1,190 @@
+//! The life of a daemon: start, serve, and an end that loses nothing if it can be helped.
+
+use super::control::{Backlog, Control, NotStored};
+use super::exit::{DONE, Failure, NOT_STORED};
+use super::{logging, notify};
+use crate::config::Settings;
+use crate::fs::{self, Fs};
+use crate::fuse::{self, Mounted};
+use crate::mount::daemon::Ready;
+use crate::mount::{MountError, check, control, device, table, tune, unmount};
+use crate::store::{ErrorKind, Store, StoreError};
+use nix::sys::stat::{Mode, umask};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+mod ending;
+mod signals;
+
+use signals::Signals;
+
+/// The first answer of the service must come within this time, retries included: whoever types `mount` waits for it.
+const FIRST_ANSWER: Duration = Duration::from_secs(9);
+
+/// A name that does not resolve, a port that is closed, or a certificate that is not trusted is told after this time:
+/// trying longer seldom helps.
+const FIRST_REFUSAL: Duration = Duration::from_secs(3);
+
+/// Opening the file system may take this long once the service has answered.
+const OPENING: Duration = Duration::from_secs(30);
+
+/// Serves a mount from start to end. Gives the exit code; what went wrong before the mount answered is told through
+/// `ready`, later things go to the log.
+pub fn run(settings: Settings, ready: Ready) -> u8 {
+    let runtime = match prepare(&settings) {
+        Ok(runtime) => runtime,
+        Err(failure) => return give_up(ready, failure),
+    };
+    let code = runtime.block_on(live(settings, ready));
+    // Requests that nobody waits for any more do not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}
+
+fn prepare(settings: &Settings) -> Result<tokio::runtime::Runtime, Failure> {
+    logging::start(settings)?;
+    // No core file, no debugger of the same user: the token is in this memory.
+    if let Err(e) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!("the memory of the daemon cannot be protected from debuggers: {e}");
+    }
+    // What is spilled to local files is only for us.
+    umask(Mode::from_bits_truncate(0o077));
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::other(format!("the daemon cannot be started: {e}")))
+}
+
+fn give_up(ready: Ready, failure: Failure) -> u8 {
+    tracing::debug!("not mounted: {}", failure.text);
+    match ready.failed(failure.code, &failure.text) {
+        None => failure.code,
+        Some(text) => Failure { text, ..failure }.report(),
+    }
+}
+
+/// What is running once the mount answers.
+struct Running {
+    fs: Arc<Fs>,
+    mounted: Mounted,
+    /// Present while the mount is in the tree; takes it away when dropped.
+    in_tree: InTree,
+    control: Option<Control>,
+    /// To ask the service for a sign of life.
+    store: Store,
+}
+
+async fn live(settings: Settings, ready: Ready) -> u8 {
+    let signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(e) => return give_up(ready, Failure::other(format!("signals cannot be caught: {e}"))),
+    };
+    let started = tokio::select! {
+        started = start(&settings) => started,
+        () = signals.at_least(1) => Err(MountError::Interrupted),
+    };
+    let running = match started {
+        Ok(running) => running,
+        Err(error) => return give_up(ready, error.into()),
+    };
+    let place = settings.mountpoint.display().to_string();
+    tracing::info!("{} of {} is mounted on {place}", settings.source(), settings.endpoint);
+    if ready.done(logging::stderr_is_journal()).is_err() {
+        tracing::warn!("the mount command went away while mounting: unmounting again");
+        signals.count_one();
+    }
+    notify::notify("READY=1");
+    let not_stored = ending::serve_until_end(running, &settings.mountpoint, &signals).await;
+    tracing::info!("the mount on {place} has ended");
+    if not_stored.is_empty() { DONE } else { NOT_STORED }
+}
+
+async fn start(settings: &Settings) -> Result<Running, MountError> {
+    let service = |error: StoreError| MountError::Service {
+        error: Box::new(error),
+        endpoint: settings.endpoint.clone(),
+        bucket: settings.bucket.clone(),
+        credentials_from: settings.credentials_from.clone(),
+    };
+    let store = Store::new(settings.store_config()).map_err(service)?;
+    first_answer(&store, settings.ask_for).await.map_err(service)?;
+    let fs = tokio::time::timeout(OPENING, Fs::start(fs::Options::of(settings), store.clone()))
+        .await
+        .map_err(|_| MountError::ServiceSlow { endpoint: settings.endpoint.clone(), seconds: OPENING.as_secs() })?
+        .map_err(service)?;
+
+    let runtime = tokio::runtime::Handle::current();
+    let (for_mount, fs_for_mount) = (settings.clone(), fs.clone());
+    let (mounted, in_tree) = blocking(move || {
+        let fd = device::mount(&for_mount)?;
+        let in_tree = InTree(Some(for_mount.mountpoint.clone()));
+        let mounted = fuse::serve(fd, fs_for_mount, &for_mount, runtime)
+            .map_err(|e| MountError::System(format!("the kernel does not speak with the mount: {e}")))?;
+        Ok((mounted, in_tree))
+    })
+    .await?;
+    let mountpoint = settings.mountpoint.clone();
+    blocking(move || {
+        if !check::answers(&mountpoint) {
+            return Err(MountError::Silent(mountpoint));
+        }
+        tune::widen_read_ahead(&mountpoint);
+        Ok(())
+    })
+    .await?;
+    let control = control_socket(settings, &fs);
+    Ok(Running { fs, mounted, in_tree, control, store })
+}
+
+/// Waits, but not long, for the service to say that the bucket is there.
+async fn first_answer(store: &Store, ask_for: Duration) -> Result<(), StoreError> {
+    use ErrorKind::{Denied, Server, Timeout};
+    let mut answer = store.with_deadline(FIRST_REFUSAL.min(ask_for)).head_bucket().await;
+    if matches!(&answer, Err(StoreError { kind: Timeout | Server, .. })) {
+        answer = store.with_deadline(FIRST_ANSWER.min(ask_for)).head_bucket().await;
+    }
+    match answer {
+        // A user who may not look at the bucket may still use a folder of it: opening the file system decides.
+        Err(error) if error.kind != Denied => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Without its socket the mount still works; only `osirisfs umount` cannot wait for it.
+fn control_socket(settings: &Settings, fs: &Arc<Fs>) -> Option<Control> {
+    let open = || {
+        let mount = table::at(&settings.mountpoint)?.ok_or(std::io::ErrorKind::NotFound)?;
+        Control::start(control::listen(&mount)?, fs.clone(), nix::unistd::geteuid().as_raw())
+    };
+    open().inspect_err(|e| tracing::warn!("no control socket, osirisfs umount cannot wait for this mount: {e}")).ok()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, MountError> + Send + 'static,
+) -> Result<T, MountError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(e) => Err(MountError::System(format!("internal error while mounting: {e}"))),
+    }
+}
+
+/// A mount that is to be taken away when something fails, whichever way that is noticed.
+struct InTree(Option<PathBuf>);
+
+impl InTree {
+    /// It is not there any more.
+    fn gone(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for InTree {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take()
+            && let Err(e) = unmount::by_force(&path)
+        {
+            tracing::error!("{e}");
+        }
+    }
+}

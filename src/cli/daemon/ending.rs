@@ -1,0 +1,84 @@
+//! The end of a mount, however it comes: by umount, by `osirisfs umount`, or by a signal.
+//!
+//! Order of an end by signal: store everything; take the mount out of the tree, so that no program opens anything new; wait
+//! until those that have files open are done, but no longer than [`GRACE`]; store what they left; end.
+
+use super::*;
+use crate::store::Result as StoreResult;
+use std::path::Path;
+
+/// How long open files may hold up the end, and how long a service may be silent while there is something to store.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How often a service that we are storing to is asked for a sign of life.
+const PULSE: Duration = Duration::from_secs(5);
+
+/// Serves until the kernel has let go or a signal has asked for the end. Gives what could not be stored.
+pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals: &Signals) -> NotStored {
+    let Running { fs, mounted, in_tree, control, store } = running;
+    let probe = store.with_deadline(PULSE);
+    let by_signal = tokio::select! {
+        () = mounted.ended() => false,
+        () = signals.at_least(1) => true,
+    };
+    if by_signal {
+        notify::notify("STOPPING=1");
+        tracing::info!("asked to end: storing what is pending");
+        save(&*fs, &probe, signals).await;
+        let path = mountpoint.to_owned();
+        let detached = blocking(move || unmount::lazily(&path)).await;
+        match detached {
+            Ok(()) | Err(MountError::NotMounted(_)) => in_tree.gone(),
+            Err(e) => tracing::warn!("{e}"),
+        }
+        tokio::select! {
+            () = mounted.ended() => {}
+            () = signals.at_least(2) => tracing::warn!("second signal: not waiting for programs that use the mount"),
+            () = tokio::time::sleep(GRACE) => {
+                tracing::warn!("programs still use the mount after {} s: ending without them", GRACE.as_secs());
+            }
+        }
+    } else {
+        in_tree.gone();
+    }
+    let not_stored = save(&*fs, &probe, signals).await;
+    for (path, error) in &not_stored {
+        tracing::error!("NOT STORED: {path}: {error}");
+    }
+    if let Some(control) = control {
+        control.ended(not_stored.clone()).await;
+    }
+    not_stored
+}
+
+/// Stores everything. Gives up at a second signal, or when the service has been silent for [`GRACE`]: it is then better to
+/// say what is lost than to be killed without a word.
+async fn save<B: Backlog>(backlog: &B, probe: &Store, signals: &Signals) -> NotStored {
+    let why = tokio::select! {
+        biased;
+        not_stored = backlog.sync_all() => return not_stored,
+        () = signals.at_least(2) => "ended by a second signal before it was stored",
+        () = silence(GRACE, PULSE, || probe.head_bucket()) => "the service did not answer while the mount was ended",
+    };
+    backlog.pending_paths().await.into_iter().map(|path| (path, why.to_owned())).collect()
+}
+
+/// Returns when the service, asked every `pulse`, has given no sign of life for `grace`.
+async fn silence<T, F: Future<Output = StoreResult<T>>>(grace: Duration, pulse: Duration, ask: impl Fn() -> F) {
+    let mut heard = tokio::time::Instant::now();
+    while heard.elapsed() < grace {
+        tokio::time::sleep(pulse).await;
+        if tokio::time::timeout(pulse, ask()).await.is_ok_and(|answer| is_sign_of_life(&answer)) {
+            heard = tokio::time::Instant::now();
+        }
+    }
+}
+
+/// A refusal is one too: what cannot be stored for that reason is told by storing itself.
+fn is_sign_of_life<T>(answer: &StoreResult<T>) -> bool {
+    use ErrorKind::{Dns, Server, Timeout, Tls, Unreachable};
+    !matches!(answer, Err(StoreError { kind: Dns | Server | Timeout | Tls | Unreachable, .. }))
+}
+
+#[cfg(test)]
+mod tests;

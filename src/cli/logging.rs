@@ -1,0 +1,181 @@
+//! Log lines: which, and where to. No credential passes: whatever a library writes, the token and the secret are blotted
+//! out of the finished line.
+
+use crate::config::{ConfigError, Settings};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::Arc;
+use tracing::{Level, Metadata};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Where the system log listens (journald listens there too).
+const SYSLOG: &str = "/dev/log";
+
+/// Whether standard error is the journal, so that a daemon keeps it. systemd sets this (systemd.exec(5)).
+pub fn stderr_is_journal() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some()
+}
+
+/// Looks whether logging will work, while there is still somebody to tell.
+pub fn check(settings: &Settings) -> Result<(), ConfigError> {
+    filter(&settings.log)?;
+    if let Some(path) = &settings.log_file {
+        open(path).map_err(|e| {
+            ConfigError::new(format!("the log file {} cannot be written: {e}", path.display()), "correct --log-file")
+        })?;
+    }
+    Ok(())
+}
+
+/// Starts logging. To be called once.
+pub fn start(settings: &Settings) -> Result<(), ConfigError> {
+    let target = Target::of(settings);
+    let timed = matches!(target, Target::File(_)) || (matches!(target, Target::Stderr) && !stderr_is_journal());
+    let colours = matches!(target, Target::Stderr) && io::stderr().is_terminal();
+    let secrets = Secrets::of(settings);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(&settings.log)?)
+        .with_ansi(colours)
+        .with_writer(Log { target: Arc::new(target), secrets: Arc::new(secrets) });
+    // A logger that is there already (in tests) stays.
+    let _ = if timed { builder.try_init() } else { builder.without_time().try_init() };
+    std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}")));
+    Ok(())
+}
+
+/// A plain level is for this program; libraries are then heard from `warn` on, because at `debug` the HTTP library
+/// describes every byte. Anything else is a filter of `tracing_subscriber` as it is.
+fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
+    let wrong = || {
+        ConfigError::new(
+            format!("\"{text}\" is not a log level"),
+            "write off, error, warn, info, debug or trace (or a filter such as osirisfs::store=debug)",
+        )
+    };
+    match text {
+        "off" => Ok(EnvFilter::new("off")),
+        "error" => Ok(EnvFilter::new("error")),
+        "warn" | "info" | "debug" | "trace" => Ok(EnvFilter::new(format!("warn,osirisfs={text}"))),
+        // A bare word would be taken for the name of a module, and say nothing for ever.
+        _ if text.contains(['=', ',']) => EnvFilter::try_new(text).map_err(|_| wrong()),
+        _ => Err(wrong()),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+enum Target {
+    Stderr,
+    File(File),
+    Syslog(UnixDatagram),
+    Nowhere,
+}
+
+impl Target {
+    fn of(settings: &Settings) -> Target {
+        if let Some(path) = &settings.log_file {
+            return open(path).map_or(Target::Nowhere, Target::File);
+        }
+        if settings.foreground || stderr_is_journal() {
+            return Target::Stderr;
+        }
+        let syslog = || {
+            let socket = UnixDatagram::unbound()?;
+            socket.connect(SYSLOG)?;
+            // A log that is full must not hold up a file system.
+            socket.set_nonblocking(true)?;
+            io::Result::Ok(socket)
+        };
+        syslog().map_or(Target::Nowhere, Target::Syslog)
+    }
+}
+
+/// What must never be seen, in the forms in which it travels.
+struct Secrets(Vec<Vec<u8>>);
+
+impl Secrets {
+    fn of(settings: &Settings) -> Secrets {
+        let keys = [&settings.credentials.access_key, &settings.credentials.secret_key];
+        let forms = keys.into_iter().filter(|key| !key.is_empty()).flat_map(|key| {
+            let encoded = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
+            [key.clone().into_bytes(), encoded.to_string().into_bytes()]
+        });
+        Secrets(forms.collect())
+    }
+
+    fn blotted(&self, line: &[u8]) -> Vec<u8> {
+        let mut line = line.to_vec();
+        for secret in &self.0 {
+            while let Some(at) = line.windows(secret.len()).position(|window| window == secret) {
+                line.splice(at..at + secret.len(), b"<hidden>".iter().copied());
+            }
+        }
+        line
+    }
+}
+
+/// Gives a writer for each line.
+struct Log {
+    target: Arc<Target>,
+    secrets: Arc<Secrets>,
+}
+
+struct Line {
+    target: Arc<Target>,
+    secrets: Arc<Secrets>,
+    level: Level,
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line { target: self.target.clone(), secrets: self.secrets.clone(), level: Level::INFO }
+    }
+
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line {
+        Line { level: *meta.level(), ..self.make_writer() }
+    }
+}
+
+impl Write for Line {
+    /// tracing_subscriber formats a whole line and writes it at once, so a secret is never split between two calls.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let clean = self.secrets.blotted(line);
+        match &*self.target {
+            Target::Stderr => io::stderr().write_all(&clean)?,
+            Target::File(file) => (&*file).write_all(&clean)?,
+            Target::Syslog(socket) => {
+                let mut message = syslog_head(self.level).into_bytes();
+                message.extend_from_slice(clean.trim_ascii());
+                socket.send(&message)?;
+            }
+            Target::Nowhere => {}
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// `<PRIORITY>name[pid]: ` as syslog(3) sends it: facility daemon (3) times 8 plus the severity.
+fn syslog_head(level: Level) -> String {
+    let severity = match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        _ => 7,
+    };
+    format!("<{}>osirisfs[{}]: ", 3 * 8 + severity, std::process::id())
+}
+
+#[cfg(test)]
+mod tests;

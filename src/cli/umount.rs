@@ -1,0 +1,231 @@
+//! `osirisfs umount`: everything stored, nothing mounted, no daemon left, or a message that says otherwise.
+
+use super::exit::Failure;
+use crate::config::Env;
+use crate::mount::control::{self, Ask, Say};
+use crate::mount::table::{self, Mount};
+use crate::mount::{MountError, check, unmount};
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where the bucket is mounted
+    #[arg(value_name = "MOUNTPOINT", required = true)]
+    mountpoints: Vec<PathBuf>,
+
+    /// Unmount although it is in use: it ends when the last file in it is closed
+    #[arg(long, short = 'l')]
+    lazy: bool,
+
+    /// Unmount although files could not be stored: they are lost
+    #[arg(long, short = 'f')]
+    force: bool,
+}
+
+/// Unmounts each; goes on after a failure and reports the last.
+pub fn run(args: Args) -> Result<(), Failure> {
+    let env = Env::of_process();
+    let mut outcome = Ok(());
+    for path in &args.mountpoints {
+        if let Err(failure) = one(&env.absolute(path), &args)
+            && let Err(before) = std::mem::replace(&mut outcome, Err(failure))
+        {
+            before.report();
+        }
+    }
+    outcome
+}
+
+fn one(path: &Path, args: &Args) -> Result<(), Failure> {
+    let path = check::real(path)?;
+    let mount = find(&path)?;
+    let Ok((stream, pid)) = control::connect(&mount) else { return without_daemon(&mount, args) };
+    let mut daemon = Daemon::new(stream).map_err(lost)?;
+    let not_stored = daemon.sync().map_err(lost)?;
+    if !not_stored.is_empty() && !args.force {
+        return Err(MountError::NotStored(not_stored).into());
+    }
+    if args.lazy || args.force {
+        unmount::lazily(&path)?
+    } else {
+        unmount::unmount(&path)?
+    }
+    if args.lazy && !crate::mount::users::of(&path).is_empty() {
+        eprintln!("osirisfs: {} is unmounted; its daemon ends when the last file is closed", path.display());
+        return Ok(());
+    }
+    let not_stored = daemon.last_words().map_err(lost)?;
+    wait_for_end(pid);
+    if not_stored.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = not_stored.iter().map(|(path, error)| format!("{path} ({error})")).collect();
+    let text = format!("{} is unmounted, but these files could not be stored: {}", path.display(), list.join(", "));
+    Err(Failure { code: super::exit::NOT_STORED, text })
+}
+
+fn lost(e: std::io::Error) -> Failure {
+    Failure::other(format!(
+        "the daemon of the mount went away without saying whether everything is stored: {e}; check your last files"
+    ))
+}
+
+fn find(path: &Path) -> Result<Mount, MountError> {
+    let read = |e| MountError::System(format!("/proc/self/mountinfo: {e}"));
+    match table::at(path).map_err(read)? {
+        Some(mount) if mount.is_ours() => Ok(mount),
+        Some(mount) => Err(MountError::Foreign { mountpoint: path.to_owned(), fstype: mount.fstype }),
+        None => match table::holding(path).map_err(read)? {
+            Some(mount) if mount.is_ours() => {
+                Err(MountError::InsideMount { path: path.to_owned(), mountpoint: mount.mountpoint })
+            }
+            _ => Err(MountError::NotMounted(path.to_owned())),
+        },
+    }
+}
+
+/// Nobody answers on the control socket: the daemon is dead, or it is alive and cannot be asked.
+fn without_daemon(mount: &Mount, args: &Args) -> Result<(), Failure> {
+    let path = &mount.mountpoint;
+    if check::clear_dead(path)? > 0 {
+        eprintln!(
+            "osirisfs: the daemon of {} had died; the dead mount is cleared. Files that were being written then may be lost.",
+            path.display()
+        );
+        return Ok(());
+    }
+    if args.lazy || args.force {
+        unmount::lazily(path)?
+    } else {
+        unmount::unmount(path)?
+    }
+    Err(Failure::other(format!(
+        "{} is unmounted, but its daemon could not be asked whether everything is stored; wait until the process ends",
+        path.display()
+    )))
+}
+
+/// The daemon at the other end of the control socket.
+struct Daemon {
+    stream: UnixStream,
+    lines: std::io::Lines<BufReader<UnixStream>>,
+}
+
+impl Daemon {
+    fn new(stream: UnixStream) -> std::io::Result<Daemon> {
+        let lines = BufReader::new(stream.try_clone()?).lines();
+        Ok(Daemon { stream, lines })
+    }
+
+    fn hear(&mut self) -> std::io::Result<Option<Say>> {
+        let Some(line) = self.lines.next().transpose()? else { return Ok(None) };
+        Ok(Some(serde_json::from_str(&line)?))
+    }
+
+    /// Has everything stored; gives what could not be.
+    fn sync(&mut self) -> std::io::Result<Vec<(String, String)>> {
+        let mut line = serde_json::to_vec(&Ask::Sync)?;
+        line.push(b'\n');
+        self.stream.write_all(&line)?;
+        let mut progress = Progress::new();
+        loop {
+            match self.hear()? {
+                Some(Say::Pending(count)) => progress.show(count),
+                Some(Say::Synced(not_stored) | Say::Ended(not_stored)) => return Ok(not_stored),
+                Some(Say::Denied) => {
+                    return Err(std::io::Error::other("it takes orders from its owner and root only"));
+                }
+                None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+    }
+
+    /// Waits until the daemon is done; gives what could not be stored in the end.
+    fn last_words(&mut self) -> std::io::Result<Vec<(String, String)>> {
+        loop {
+            match self.hear()? {
+                Some(Say::Ended(not_stored)) => {
+                    // Its end of the connection closes with its process.
+                    while self.hear()?.is_some() {}
+                    return Ok(not_stored);
+                }
+                Some(_) => {}
+                None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+    }
+}
+
+/// A line on the terminal that is written over.
+struct Progress {
+    terminal: bool,
+    shown: bool,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        Progress { terminal: std::io::stderr().is_terminal(), shown: false }
+    }
+
+    fn show(&mut self, count: usize) {
+        if self.terminal {
+            let files = if count == 1 { "file" } else { "files" };
+            eprint!("\rstoring {count} {files} ... \x1b[K");
+            self.shown = true;
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// The daemon has said its last words; its process needs some milliseconds more to be gone.
+fn wait_for_end(pid: i32) {
+    for _ in 0..500 {
+        if pid <= 0 || is_gone(pid) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// No such process, or one that has ended and was not yet fetched by its parent.
+fn is_gone(pid: i32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
+    // `pid (name) state ...`, and the name may hold anything.
+    stat.rsplit_once(')').is_some_and(|(_, rest)| matches!(rest.trim_start().chars().next(), Some('Z' | 'X')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_that_are_gone() {
+        assert!(!is_gone(std::process::id() as i32));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id() as i32;
+        let ended = (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            is_gone(pid)
+        });
+        assert!(ended, "an ended process that nobody has waited for counts as gone");
+        child.wait().unwrap();
+        assert!(is_gone(pid));
+    }
+
+    #[test]
+    fn places_without_a_mount_of_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(find(dir.path()), Err(MountError::NotMounted(_))));
+        assert!(matches!(find(Path::new("/proc")), Err(MountError::Foreign { .. })));
+    }
+}

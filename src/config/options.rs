@@ -1,0 +1,133 @@
+//! The options of `osirisfs mount`: each flag beside its documentation. `--help` and `-o` are made from this one list.
+
+use super::{Conflict, ExclusiveCreate, Metadata, parse};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const SERVICE: &str = "Service and credentials";
+const LOOKS: &str = "Owners and permissions";
+const CACHING: &str = "Caching and consistency";
+const STORING: &str = "Storing";
+const RUNNING: &str = "Running";
+
+/// What the user asked for, not yet combined with environment and files.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// What to mount: a bucket, or a folder of it
+    #[arg(value_name = "BUCKET[/PREFIX]")]
+    pub source: String,
+
+    /// Where to mount it: an empty folder
+    #[arg(value_name = "MOUNTPOINT")]
+    pub mountpoint: PathBuf,
+
+    /// Address of the service [default: the profile's endpoint_url, else https://rgw.osris.org]
+    #[arg(long, value_name = "URL", help_heading = SERVICE)]
+    pub endpoint: Option<String>,
+
+    /// Region to sign with; OSiRIS takes any [default: us-east-1]
+    #[arg(long, value_name = "NAME", help_heading = SERVICE)]
+    pub region: Option<String>,
+
+    /// File that holds your token (or ACCESS_KEY:SECRET_KEY) and that only you can read (chmod 600)
+    #[arg(long, value_name = "PATH", help_heading = SERVICE)]
+    pub token_file: Option<PathBuf>,
+
+    /// Profile of ~/.aws/credentials and ~/.aws/config to take the keys from
+    #[arg(long, value_name = "NAME", help_heading = SERVICE)]
+    pub profile: Option<String>,
+
+    /// PEM file of certificate authorities to trust beside those of the system
+    #[arg(long, value_name = "PATH", help_heading = SERVICE)]
+    pub ca_file: Option<PathBuf>,
+
+    /// Connections to the service at the same time
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024),
+          help_heading = SERVICE)]
+    pub connections: u16,
+
+    /// Nothing can be changed through the mount
+    #[arg(long, help_heading = LOOKS)]
+    pub read_only: bool,
+
+    /// Owner of files whose object names none [default: who mounts]
+    #[arg(long, value_name = "UID", help_heading = LOOKS)]
+    pub uid: Option<u32>,
+
+    /// Group of files whose object names none [default: group of who mounts]
+    #[arg(long, value_name = "GID", help_heading = LOOKS)]
+    pub gid: Option<u32>,
+
+    /// Mode of files whose object names none, whatever the umask [default: 0666 without the umask]
+    #[arg(long, value_name = "OCTAL", value_parser = parse::mode, help_heading = LOOKS)]
+    pub file_mode: Option<u16>,
+
+    /// Mode of directories whose object names none, whatever the umask [default: 0777 without the umask]
+    #[arg(long, value_name = "OCTAL", value_parser = parse::mode, help_heading = LOOKS)]
+    pub dir_mode: Option<u16>,
+
+    /// Bits that the default modes do not have
+    #[arg(long, value_name = "OCTAL", default_value = "0022", value_parser = parse::mode, help_heading = LOOKS)]
+    pub umask: u16,
+
+    /// Let other users in, as far as owner and mode let them
+    #[arg(long, help_heading = LOOKS)]
+    pub allow_other: bool,
+
+    /// Folder for data that does not fit in memory [default: TMPDIR or /var/tmp]
+    #[arg(long, value_name = "PATH", help_heading = CACHING)]
+    pub cache_dir: Option<PathBuf>,
+
+    /// Memory for data that was read
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse::size, help_heading = CACHING)]
+    pub cache_size: u64,
+
+    /// How long names and attributes are believed without asking: a change by others is seen no later than this
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = parse::duration, help_heading = CACHING)]
+    pub max_age: Duration,
+
+    /// Where modes, owners and exact times come from
+    #[arg(long, value_enum, default_value_t, value_name = "FROM", help_heading = CACHING)]
+    pub metadata: Metadata,
+
+    /// When a file that must be new is claimed at the service
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = STORING)]
+    pub exclusive_create: ExclusiveCreate,
+
+    /// What happens to a file that another client changed while it was changed here
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = STORING)]
+    pub conflict: Conflict,
+
+    /// How long to go on asking a service that does not answer, before programs get an error
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse::duration, help_heading = STORING)]
+    pub ask_for: Duration,
+
+    /// How long to go on trying to store data, before programs get an error
+    #[arg(long, value_name = "DURATION", default_value = "600s", value_parser = parse::duration, help_heading = STORING)]
+    pub retry_for: Duration,
+
+    /// Stay in the foreground
+    #[arg(long, help_heading = RUNNING)]
+    pub foreground: bool,
+
+    /// What to log: error, warn, info, debug, trace or off
+    #[arg(long, value_name = "LEVEL", default_value = "info", help_heading = RUNNING)]
+    pub log: String,
+
+    /// Where to log [default: standard error in the foreground, else the system log]
+    #[arg(long, value_name = "PATH", help_heading = RUNNING)]
+    pub log_file: Option<PathBuf>,
+
+    /// Threads that take requests from the kernel
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64),
+          help_heading = RUNNING)]
+    pub threads: u16,
+
+    /// Mount over a folder that is not empty
+    #[arg(long, help_heading = RUNNING)]
+    pub nonempty: bool,
+
+    /// Any option above as mount(8) and fstab write it: NAME[=VALUE][,NAME...], and ro, noatime, noexec, _netdev, ...
+    #[arg(short = 'o', value_name = "OPTIONS", help_heading = RUNNING)]
+    pub dash_o: Vec<String>,
+}

@@ -1,0 +1,117 @@
+//! From what the user asked for to what will be done: options, environment and files become [`Settings`].
+
+use super::{ConfigError, Env, MountFlags, Options, Settings, credentials, parse};
+use std::path::{Path, PathBuf};
+
+/// Where OSiRIS answers.
+const DEFAULT_ENDPOINT: &str = "https://rgw.osris.org";
+
+/// RGW takes any region; this is the one that every S3 program uses when told nothing.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// Fills in everything that was not said. `kernel` is what `-o` said for the kernel.
+///
+/// The mount point is made absolute here; whether it is fit to be one is looked at later (`mount::check`).
+pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Settings, ConfigError> {
+    let (bucket, prefix) = parse::source(&options.source)?;
+    let found = credentials::find(options.token_file.as_deref(), options.profile.as_deref(), env)?;
+    let profile = found.profile;
+
+    let endpoint = options
+        .endpoint
+        .as_deref()
+        .or_else(|| env.var("AWS_ENDPOINT_URL_S3"))
+        .or_else(|| env.var("AWS_ENDPOINT_URL"))
+        .or(profile.endpoint.as_deref())
+        .unwrap_or(DEFAULT_ENDPOINT);
+    let region = options
+        .region
+        .as_deref()
+        .or_else(|| env.var("AWS_REGION"))
+        .or_else(|| env.var("AWS_DEFAULT_REGION"))
+        .or(profile.region.as_deref())
+        .unwrap_or(DEFAULT_REGION);
+    let ca_file = options
+        .ca_file
+        .clone()
+        .or_else(|| env.var("AWS_CA_BUNDLE").map(PathBuf::from))
+        .or(profile.ca_file)
+        .map(|path| env.absolute(&path));
+
+    let settings = Settings {
+        bucket,
+        prefix,
+        mountpoint: env.absolute(&options.mountpoint),
+        endpoint: parse::endpoint(endpoint)?,
+        region: region.to_owned(),
+        ca_file,
+        credentials: found.credentials,
+        credentials_from: found.from,
+        max_connections: options.connections.into(),
+        ask_for: options.ask_for,
+        retry_for: options.retry_for,
+        read_only: options.read_only,
+        uid: options.uid.unwrap_or(env.uid),
+        gid: options.gid.unwrap_or(env.gid),
+        file_mode: options.file_mode.unwrap_or(0o666 & !options.umask),
+        dir_mode: options.dir_mode.unwrap_or(0o777 & !options.umask),
+        allow_other: options.allow_other,
+        flags: kernel,
+        cache_dir: options.cache_dir.as_ref().map(|path| env.absolute(path)),
+        cache_size: options.cache_size,
+        max_age: options.max_age,
+        metadata: options.metadata,
+        exclusive_create: options.exclusive_create,
+        conflict: options.conflict,
+        log: options.log.clone(),
+        log_file: options.log_file.as_ref().map(|path| env.absolute(path)),
+        foreground: options.foreground,
+        threads: options.threads.into(),
+    };
+    check(&settings)?;
+    Ok(settings)
+}
+
+/// What can be seen to be wrong without asking anybody.
+fn check(settings: &Settings) -> Result<(), ConfigError> {
+    if let Some(path) = &settings.ca_file
+        && let Err(e) = std::fs::File::open(path)
+    {
+        return Err(ConfigError::new(
+            format!("the file of certificate authorities {} cannot be read: {e}", path.display()),
+            "correct --ca-file",
+        ));
+    }
+    for (what, path) in [("--cache-dir", &settings.cache_dir), ("--log-file", &settings.log_file)] {
+        if let Some(path) = path
+            && path.starts_with(&settings.mountpoint)
+        {
+            return Err(ConfigError::new(
+                format!("{what} {} lies in the mount itself", path.display()),
+                format!("choose a place outside {}", settings.mountpoint.display()),
+            ));
+        }
+    }
+    if let Some(path) = &settings.cache_dir {
+        usable_folder(path)?;
+    }
+    if settings.ask_for.is_zero() || settings.retry_for.is_zero() {
+        return Err(ConfigError::new("--ask-for and --retry-for cannot be 0", "leave them out for 60s and 600s"));
+    }
+    Ok(())
+}
+
+fn usable_folder(path: &Path) -> Result<(), ConfigError> {
+    let wrong = |why: String| {
+        ConfigError::new(
+            format!("the cache folder {} cannot be used: {why}", path.display()),
+            "choose a folder of your own with --cache-dir",
+        )
+    };
+    std::fs::create_dir_all(path).map_err(|e| wrong(e.to_string()))?;
+    tempfile::tempfile_in(path).map_err(|e| wrong(e.to_string()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+use super::*;
+
+fn pair() -> (File, Ready) {
+    let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).unwrap();
+    (read.into(), Ready { pipe: Some(write.into()) })
+}
+
+#[test]
+fn a_failure_reaches_the_command() {
+    let (mut read, ready) = pair();
+    assert_eq!(ready.failed(1, "no bucket; check"), None);
+    let mut text = String::new();
+    read.read_to_string(&mut text).unwrap();
+    assert_eq!(parse(&text), Some(Word { code: 1, text: "no bucket; check".to_owned() }));
+}
+
+#[test]
+fn a_failure_that_nobody_hears_comes_back() {
+    assert_eq!(Ready::nobody_waits().failed(1, "x").as_deref(), Some("x"));
+    let (read, ready) = pair();
+    drop(read);
+    assert_eq!(ready.failed(1, "x").as_deref(), Some("x"));
+}
+
+#[test]
+fn silence_is_no_word() {
+    assert_eq!(parse(""), None);
+    assert_eq!(parse("words without a code\n"), None);
+    assert_eq!(parse("0\n"), Some(Word { code: 0, text: String::new() }));
+}
+
+#[test]
+fn a_process_with_threads_does_not_fork() {
+    // The test runner has threads of its own.
+    assert!(split().is_err());
+}

@@ -1,0 +1,95 @@
+//! The headers that are kept with an object and come back with it.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use s3s::{S3Result, s3_error};
+
+use super::super::Style;
+use super::error;
+use super::model::Object;
+
+const META: &str = "x-amz-meta-";
+
+/// RGW answers 500 to a longer name after `x-amz-meta-`.
+const LONGEST_NAME: usize = 80;
+
+static KEPT: [HeaderName; 8] = [
+    header::CONTENT_TYPE,
+    header::CACHE_CONTROL,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::EXPIRES,
+    HeaderName::from_static("x-amz-storage-class"),
+    HeaderName::from_static("x-amz-website-redirect-location"),
+];
+
+/// The name of the storage class header.
+pub(crate) const STORAGE_CLASS: &str = "x-amz-storage-class";
+
+/// Takes the headers to keep out of a request. `limit` is for the user metadata, names and values together.
+pub(crate) fn from_request(request: &HeaderMap, limit: usize, style: Style) -> S3Result<HeaderMap> {
+    let mut kept = HeaderMap::new();
+    for name in &KEPT {
+        let Some(value) = request.get(name).filter(|value| !value.is_empty()) else { continue };
+        kept.insert(name, value.clone());
+    }
+    if kept.get(STORAGE_CLASS).is_some_and(|class| class == "STANDARD") {
+        kept.remove(STORAGE_CLASS);
+    }
+    strip_chunked(&mut kept);
+    let mut size = 0;
+    for (name, value) in request {
+        let Some(short) = name.as_str().strip_prefix(META) else { continue };
+        if short.len() > LONGEST_NAME {
+            return Err(error::unknown());
+        }
+        size += short.len() + value.len();
+        match style {
+            // RGW before 18 gives `_` back as `-`.
+            Style::Rgw16 if short.contains('_') => {
+                let name = HeaderName::try_from(name.as_str().replace('_', "-"));
+                kept.insert(name.map_err(|_| s3_error!(InvalidArgument))?, value.clone());
+            }
+            _ => {
+                kept.insert(name, value.clone());
+            }
+        }
+    }
+    if size > limit { Err(error::metadata_too_large()) } else { Ok(kept) }
+}
+
+/// `aws-chunked` tells how the body travels, it is not part of the object.
+fn strip_chunked(kept: &mut HeaderMap) {
+    let Some(value) = kept.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok()) else { return };
+    if !value.contains("aws-chunked") {
+        return;
+    }
+    let rest: Vec<&str> = value.split(',').map(str::trim).filter(|coding| *coding != "aws-chunked").collect();
+    match HeaderValue::try_from(rest.join(",")) {
+        Ok(rest) if !rest.is_empty() => kept.insert(header::CONTENT_ENCODING, rest),
+        _ => kept.remove(header::CONTENT_ENCODING),
+    };
+}
+
+/// The headers of an answer to GET or HEAD, but for those of the range.
+pub(crate) fn for_response(object: &Object) -> HeaderMap {
+    let mut headers = object.headers.clone();
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("binary/octet-stream"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Ok(etag) = HeaderValue::try_from(format!("\"{}\"", object.etag)) {
+        headers.insert(header::ETAG, etag);
+    }
+    if let Ok(modified) = HeaderValue::try_from(httpdate::fmt_http_date(object.modified)) {
+        headers.insert(header::LAST_MODIFIED, modified);
+    }
+    if !object.tags.is_empty() {
+        headers.insert("x-amz-tagging-count", HeaderValue::from(object.tags.len()));
+    }
+    if object.appends > 0 {
+        headers.insert("x-rgw-object-type", HeaderValue::from_static("Appendable"));
+        headers.insert("x-rgw-next-append-position", HeaderValue::from(object.body.len()));
+    } else {
+        headers.insert("x-rgw-object-type", HeaderValue::from_static("Normal"));
+    }
+    headers
+}

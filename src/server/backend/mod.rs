@@ -1,0 +1,189 @@
+//! What the server does: buckets and objects behind the operations of the protocol crate.
+
+mod acl;
+mod acl_ops;
+mod attributes;
+mod body;
+mod bucket;
+mod conditions;
+mod copy;
+pub(crate) mod error;
+mod list;
+mod model;
+mod multipart;
+mod object;
+mod range;
+mod service;
+mod tags;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use http::Extensions;
+use s3s::{S3Result, s3_error};
+
+use super::access::{Acl, Caller, Permission};
+use super::auth::Users;
+use super::persist::{BucketRecord, Disk};
+use super::{Limits, ServerConfig, Style};
+use model::{Bucket, Object, millis};
+
+pub(crate) use conditions::text;
+pub(crate) use range::RawRange;
+pub(crate) use service::Service;
+
+/// All buckets.
+pub(crate) struct Backend {
+    style: Style,
+    limits: Limits,
+    users: Arc<Users>,
+    disk: Option<Arc<Disk>>,
+    buckets: RwLock<BTreeMap<String, Arc<Bucket>>>,
+    next: AtomicU64,
+}
+
+/// Who sent the request: the HTTP layer has put it there.
+fn caller(extensions: &Extensions) -> Caller {
+    extensions.get::<Caller>().cloned().unwrap_or_default()
+}
+
+impl Backend {
+    pub(crate) fn open(config: &ServerConfig, users: Arc<Users>) -> io::Result<Self> {
+        let mut buckets = BTreeMap::new();
+        let mut disk = None;
+        if let Some(root) = &config.data_dir {
+            let (opened, loaded) = Disk::open(root)?;
+            for found in loaded.buckets {
+                let bucket = Bucket::new(&found.name, model::from_millis(found.record.created_ms), found.record.acl);
+                let mut index = bucket.index_mut();
+                for (id, record) in found.objects {
+                    let (key, object) = Object::from_record(id, record, &loaded.blobs);
+                    index.bytes += object.body.len();
+                    index.objects.insert(key, Arc::new(object));
+                }
+                drop(index);
+                buckets.insert(found.name, Arc::new(bucket));
+            }
+            disk = Some(opened);
+        }
+        let backend = Self {
+            style: config.style,
+            limits: config.limits.clone(),
+            users,
+            disk,
+            buckets: RwLock::new(buckets),
+            next: AtomicU64::new(1),
+        };
+        for (name, owner) in &config.buckets {
+            if !backend.all_buckets().contains_key(name) {
+                backend.add_bucket(name, Acl::private(owner))?;
+            }
+        }
+        Ok(backend)
+    }
+
+    /// Ends the use of the disk.
+    pub(crate) fn close(&self) {
+        if let Some(disk) = &self.disk {
+            disk.close();
+        }
+    }
+
+    fn all_buckets(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<Bucket>>> {
+        self.buckets.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all_buckets_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Arc<Bucket>>> {
+        self.buckets.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add_bucket(&self, name: &str, acl: Acl) -> io::Result<()> {
+        let bucket = Bucket::new(name, model::now(), acl);
+        self.save_bucket(&bucket)?;
+        self.all_buckets_mut().insert(name.to_owned(), Arc::new(bucket));
+        Ok(())
+    }
+
+    fn save_bucket(&self, bucket: &Bucket) -> io::Result<()> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        let record = BucketRecord { created_ms: millis(bucket.created), acl: bucket.acl().clone() };
+        disk.save_bucket(&bucket.name, &record)
+    }
+
+    fn bucket(&self, name: &str) -> S3Result<Arc<Bucket>> {
+        self.all_buckets().get(name).cloned().ok_or_else(|| s3_error!(NoSuchBucket))
+    }
+
+    /// The bucket, if the caller may do that in it.
+    fn bucket_for(&self, name: &str, caller: &Caller, permission: Permission) -> S3Result<Arc<Bucket>> {
+        let bucket = self.bucket(name)?;
+        if bucket.acl().allows(caller, permission) { Ok(bucket) } else { Err(s3_error!(AccessDenied)) }
+    }
+
+    /// The object, if the caller may do that to it. Who may not list a bucket does not learn what is not in it.
+    fn object_for(&self, bucket: &Bucket, key: &str, caller: &Caller, permission: Permission) -> S3Result<Arc<Object>> {
+        match bucket.object(key) {
+            Some(object) if object.acl.allows(caller, permission) => Ok(object),
+            None if bucket.acl().allows(caller, Permission::Read) => Err(s3_error!(NoSuchKey)),
+            _ => Err(s3_error!(AccessDenied)),
+        }
+    }
+
+    /// Refuses `more` bytes in a bucket that would be over its quota with them.
+    fn check_quota(&self, bucket: &Bucket, more: u64) -> S3Result<()> {
+        match self.limits.quota_bytes {
+            Some(quota) if bucket.index().bytes.saturating_add(more) > quota => Err(error::quota_exceeded()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts `object` in the place of what has that key, if `check` agrees with what is there.
+    fn store(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+        mut object: Object,
+        check: impl FnOnce(Option<&Object>) -> S3Result<()>,
+    ) -> S3Result<Arc<Object>> {
+        let mut index = bucket.index_mut();
+        let current = index.objects.get(key);
+        check(current.map(Arc::as_ref))?;
+        let old_len = current.map_or(0, |current| current.body.len());
+        if let Some(disk) = &self.disk {
+            object.record = current.map_or_else(|| disk.new_id(), |current| current.record);
+            let record = object.to_record(key);
+            tokio::task::block_in_place(|| disk.save_object(&bucket.name, object.record, &record))
+                .map_err(error::disk)?;
+        }
+        index.bytes = index.bytes + object.body.len() - old_len;
+        let object = Arc::new(object);
+        let replaced = index.objects.insert(key.to_owned(), object.clone());
+        drop(index);
+        // The old body's file may go now, without the lock.
+        drop(replaced);
+        Ok(object)
+    }
+
+    /// Takes the object of that key away, if there is one and `check` agrees.
+    fn remove(&self, bucket: &Bucket, key: &str, check: impl FnOnce(Option<&Object>) -> S3Result<()>) -> S3Result<()> {
+        let mut index = bucket.index_mut();
+        let current = index.objects.get(key);
+        check(current.map(Arc::as_ref))?;
+        let Some(current) = current else { return Ok(()) };
+        if let Some(disk) = &self.disk {
+            tokio::task::block_in_place(|| disk.remove_object(&bucket.name, current.record)).map_err(error::disk)?;
+        }
+        index.bytes -= current.body.len();
+        let removed = index.objects.remove(key);
+        drop(index);
+        drop(removed);
+        Ok(())
+    }
+
+    /// A number for an upload id.
+    fn new_id(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,99 @@
+//! CopyObject.
+
+use super::errors_from_sdk::Failure;
+use super::exchange::{Extra, HeaderList};
+use super::headers::{copy_source, grant_headers, quoted, write_headers};
+use super::retry::{COPYING, Tries};
+use super::{ETag, ErrorKind, Grant, Result, Store, StoreError, Stored, WriteHeaders};
+use aws_sdk_s3::types::MetadataDirective;
+
+const OP: &str = "CopyObject";
+
+impl Store {
+    /// CopyObject within the bucket (up to 5 GiB). `replace: None` keeps headers and tags of the source (directive
+    /// COPY) and resets the ACL to `grants`; `Some` sends everything anew (directive REPLACE; tags are then lost on
+    /// RGW before 20: see [`Store::put_tags`]). `source_etag` is sent as `x-amz-copy-source-if-match` **and** compared
+    /// with the answer's etag where the copy keeps it. Source and target may be the same key only with `replace`.
+    pub async fn copy(
+        &self,
+        source: &str,
+        source_etag: Option<&ETag>,
+        target: &str,
+        replace: Option<&WriteHeaders>,
+        grants: &[Grant],
+    ) -> Result<Stored> {
+        let extra = Extra::from(copy_headers(replace, grants)?);
+        let directive = if replace.is_some() { MetadataDirective::Replace } else { MetadataDirective::Copy };
+        let mut tries = Tries::new(self, OP, target, self.store_for);
+        loop {
+            let attempt = tries.attempt(COPYING, extra.clone(), |client, exchange| {
+                client
+                    .copy_object()
+                    .bucket(self.bucket())
+                    .key(target)
+                    .copy_source(copy_source(self.bucket(), source))
+                    .set_copy_source_if_match(source_etag.map(quoted))
+                    .metadata_directive(directive.clone())
+                    .customize()
+                    .interceptor(exchange)
+                    .send()
+            });
+            let failure = match attempt.await {
+                Ok(done) => match done.output.copy_object_result().and_then(|result| result.e_tag()) {
+                    Some(etag) if !etag.is_empty() => {
+                        let etag = ETag::new(etag);
+                        self.check_source(source, source_etag, &etag).await?;
+                        return Ok(Stored { etag });
+                    }
+                    _ => Failure::nonsense(OP, &done.answer, "an answer without ETag"),
+                },
+                Err(failure) => failure,
+            };
+            tries.again(failure).await?;
+        }
+    }
+
+    /// RGW 16 does not look at the source's condition, but every RGW keeps the etag in the copy. Amazon looks, and
+    /// makes a plain MD5 of a multipart source's etag.
+    async fn check_source(&self, source: &str, wanted: Option<&ETag>, copied: &ETag) -> Result<()> {
+        let Some(wanted) = wanted else { return Ok(()) };
+        if wanted == copied {
+            return Ok(());
+        }
+        let recomputed = wanted.as_md5().is_none() && copied.as_md5().is_some();
+        if recomputed && self.head(source).await?.etag == *wanted {
+            return Ok(());
+        }
+        Err(StoreError::local(ErrorKind::PreconditionFailed, OP, "the source was another object when it was copied"))
+    }
+}
+
+fn copy_headers(replace: Option<&WriteHeaders>, grants: &[Grant]) -> Result<HeaderList> {
+    let Some(with) = replace else { return grant_headers(OP, grants) };
+    let mut with = with.clone();
+    if !grants.is_empty() {
+        with.grants = grants.to_vec();
+    }
+    let mut list = write_headers(OP, &with)?;
+    list.push(("x-amz-tagging-directive".into(), "REPLACE".into()));
+    Ok(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Grantee;
+
+    #[test]
+    fn grants_of_the_call_win_over_those_of_the_headers() {
+        let grant = |who: &str| Grant { grantee: Grantee::Id(who.into()), permission: "READ".into() };
+        let with = WriteHeaders { grants: vec![grant("alice_um")], ..Default::default() };
+        let names = |list: HeaderList| list.into_iter().map(|(n, v)| format!("{n}: {v}")).collect::<Vec<_>>();
+        assert_eq!(
+            names(copy_headers(Some(&with), &[grant("bob_wsu")]).unwrap()),
+            ["x-amz-grant-read: id=\"bob_wsu\"", "x-amz-tagging-directive: REPLACE"]
+        );
+        assert!(names(copy_headers(Some(&with), &[]).unwrap()).contains(&"x-amz-grant-read: id=\"alice_um\"".into()));
+        assert_eq!(names(copy_headers(None, &[grant("bob_wsu")]).unwrap()), ["x-amz-grant-read: id=\"bob_wsu\""]);
+    }
+}

@@ -1,0 +1,128 @@
+//! One request and its answer as the wire has them: headers and a query that the SDK has no field for, and the
+//! answer's status and headers, which it hides.
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::Headers;
+use aws_smithy_types::config_bag::ConfigBag;
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// Extra headers of a request, by name.
+pub(super) type HeaderList = Vec<(String, String)>;
+
+/// What goes into a request beyond the SDK's own fields.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extra {
+    /// Set before signing; replaces the SDK's value.
+    pub(super) headers: Arc<HeaderList>,
+    /// Added to the query (`read-stats`).
+    pub(super) query: Option<&'static str>,
+}
+
+impl From<HeaderList> for Extra {
+    fn from(headers: HeaderList) -> Extra {
+        Extra { headers: Arc::new(headers), query: None }
+    }
+}
+
+/// Status and headers of an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    headers: Headers,
+}
+
+impl Answer {
+    /// The first header of this name that is UTF-8.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+
+    /// A header's number.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.header(name)?.trim().parse().ok()
+    }
+
+    /// All headers; a value that is not UTF-8 is taken as ISO 8859-1, as HTTP/1.1 says.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.headers.iter_bytes().map(|(name, value)| {
+            let text = match std::str::from_utf8(value) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => Cow::Owned(value.iter().map(|&b| char::from(b)).collect()),
+            };
+            (name, text)
+        })
+    }
+
+    /// The service's clock.
+    pub(super) fn date(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.header("date")?).ok()
+    }
+
+    /// RGW's and Amazon's id of the request.
+    pub(super) fn request_id(&self) -> Option<String> {
+        self.header("x-amz-request-id").filter(|id| !id.is_empty()).map(str::to_owned)
+    }
+}
+
+/// The interceptor that is put into each SDK call. Clones share the answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Exchange {
+    extra: Extra,
+    answer: Arc<Mutex<Option<Answer>>>,
+}
+
+impl Exchange {
+    pub(super) fn new(extra: Extra) -> Exchange {
+        Exchange { extra, answer: Arc::default() }
+    }
+
+    /// What came back, if anything did.
+    pub(super) fn answer(&self) -> Option<Answer> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Exchange {
+    fn name(&self) -> &'static str {
+        "osirisfs::Exchange"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        for (name, value) in self.extra.headers.iter() {
+            request.headers_mut().try_insert(name.clone(), value.clone())?;
+        }
+        if let Some(query) = self.extra.query {
+            let uri = request.uri();
+            let separator = if uri.contains('?') { '&' } else { '?' };
+            let uri = format!("{uri}{separator}{query}");
+            request.set_uri(uri)?;
+        }
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone() };
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! Finds out by trial which conditions the service honours.
+//!
+//! RGW 16 and 18 want `If-Match` without quotes and ignore conditions on a completion; on their versioned buckets no
+//! condition works. RGW 20 and Amazon take quotes and honour completions.
+
+use super::exchange::{Extra, HeaderList};
+use super::{Body, Condition, ErrorKind, PartDone, Quirks, Result, Store, StoreError, WriteHeaders};
+use bytes::Bytes;
+
+/// An etag that no object has.
+const WRONG: &str = "00000000000000000000000000000000";
+
+impl Store {
+    /// What the service honours: probed at the first call with a few small objects under `probe_prefix`, which are
+    /// deleted again; later calls answer from memory.
+    pub async fn quirks(&self) -> Result<Quirks> {
+        // Holding the lock while probing makes other callers wait for the one probe.
+        let mut known = self.inner.quirks.lock().await;
+        if let Some(quirks) = &*known {
+            return Ok(quirks.clone());
+        }
+        let (quirks, lasting) = match self.probe().await {
+            Ok(quirks) => (quirks, true),
+            // Who may not write has no use for conditions on writing.
+            Err(e) if matches!(e.kind, ErrorKind::Denied | ErrorKind::BadCredentials) => (Quirks::default(), true),
+            // Full: nothing was found out, ask again when there is room.
+            Err(e) if e.kind == ErrorKind::Quota => (Quirks::default(), false),
+            Err(e) => return Err(e),
+        };
+        let quirks = Quirks { safe_self_copy: self.safe_self_copy(), ..quirks };
+        tracing::debug!(?quirks, "probed the service");
+        if lasting {
+            *known = Some(quirks.clone());
+        }
+        Ok(quirks)
+    }
+
+    async fn probe(&self) -> Result<Quirks> {
+        let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
+        let key = |what: &str| format!("{}{id}-{what}", self.inner.config.probe_prefix);
+        let keys = [key("absent"), key("quoted"), key("plain"), key("complete")];
+        let (absent, quoted, plain, complete) = tokio::join!(
+            self.probe_absent(&keys[0]),
+            self.probe_match(&keys[1], true),
+            self.probe_match(&keys[2], false),
+            self.probe_complete(&keys[3]),
+        );
+        let (a, b, c, d) =
+            tokio::join!(self.delete(&keys[0]), self.delete(&keys[1]), self.delete(&keys[2]), self.delete(&keys[3]));
+        for (key, gone) in keys.iter().zip([a, b, c, d]) {
+            if let Err(error) = gone.as_ref().err().filter(|e| e.kind != ErrorKind::Denied).map_or(Ok(()), Err) {
+                tracing::warn!("the probe object {key} could not be deleted: {error}");
+            }
+        }
+        let (exclusive_put, quoted, plain) = (absent?, quoted?, plain?);
+        Ok(Quirks {
+            exclusive_put,
+            match_put: quoted || plain,
+            match_quoted: quoted,
+            conditional_complete: complete?,
+            safe_self_copy: false,
+        })
+    }
+
+    async fn probe_absent(&self, key: &str) -> Result<bool> {
+        self.probe_put(key, None).await?;
+        self.refuses(key, ("if-none-match", "*".into())).await
+    }
+
+    async fn probe_match(&self, key: &str, quoted: bool) -> Result<bool> {
+        let etag = self.probe_put(key, None).await?;
+        let form = |etag: &str| if quoted { format!("\"{etag}\"") } else { etag.to_owned() };
+        Ok(self.refuses(key, ("if-match", form(WRONG))).await? && !self.refuses(key, ("if-match", form(&etag))).await?)
+    }
+
+    /// A completion that should be refused, with both conditions. The upload is aborted after answers that are clear.
+    async fn probe_complete(&self, key: &str) -> Result<bool> {
+        self.probe_put(key, None).await?;
+        let upload = self.create_upload(key, &WriteHeaders::default()).await?;
+        let part = self.upload_part(key, &upload, 1, Body::from(Bytes::from_static(b"probe"))).await?;
+        for condition in [("if-none-match", "*".to_owned()), ("if-match", format!("\"{WRONG}\""))] {
+            if !self.complete_refuses(key, &upload, &part, condition).await? {
+                return Ok(false);
+            }
+        }
+        self.abort_upload(key, &upload).await?;
+        Ok(true)
+    }
+
+    async fn complete_refuses(&self, key: &str, upload: &str, part: &PartDone, header: (&str, String)) -> Result<bool> {
+        let extra = Extra::from(vec![(header.0.to_owned(), header.1)]);
+        let parts = std::slice::from_ref(part);
+        refused(self.complete_with(key, upload, parts, &Condition::Always, extra, true).await)
+    }
+
+    async fn refuses(&self, key: &str, header: (&str, String)) -> Result<bool> {
+        refused(self.probe_put(key, Some(header)).await)
+    }
+
+    async fn probe_put(&self, key: &str, header: Option<(&str, String)>) -> Result<String> {
+        let headers: HeaderList = header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let body = Body::from(Bytes::from_static(b"probe"));
+        let stored = self.put_with(key, body, headers, &Condition::Always, true).await?;
+        Ok(stored.etag.as_str().to_owned())
+    }
+
+    /// Some releases between 18.2.5 and 19.2.1 lose the tail of an object that is copied onto itself. They send no
+    /// `Server` header; RGW 20 does.
+    fn safe_self_copy(&self) -> bool {
+        let server = self.inner.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        server.as_deref().is_some_and(|name| {
+            ["AmazonS3", "osirisfs", "Ceph Object Gateway ("].iter().any(|safe| name.starts_with(safe))
+        })
+    }
+}
+
+fn refused<T>(outcome: Result<T>) -> Result<bool> {
+    match outcome {
+        Ok(_) => Ok(false),
+        Err(e) if e.kind == ErrorKind::PreconditionFailed => Ok(true),
+        // "I do not know this header" is no way to honour it.
+        Err(e) if matches!(e.kind, ErrorKind::Unsupported | ErrorKind::BadRequest) => unsupported(e),
+        Err(e) => Err(e),
+    }
+}
+
+fn unsupported(error: StoreError) -> Result<bool> {
+    tracing::debug!("a condition is not supported: {error}");
+    Ok(false)
+}

@@ -1,0 +1,210 @@
+//! The one retry loop: a deadline for the whole operation, a time-out for each attempt, growing pauses between them.
+
+use super::errors_from_sdk::{Failure, from_sdk};
+use super::exchange::{Answer, Exchange, Extra};
+use super::limits::Permit;
+use super::{ErrorKind, Result, Store, StoreError};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Wrong bytes that stay wrong are no accident of the wire.
+const CORRUPT_TRIES: u32 = 4;
+/// The clock was learned and is still refused.
+const CLOCK_TRIES: u32 = 2;
+
+/// An answer to a question that moves no bytes.
+pub(super) const ASKING: Duration = Duration::from_secs(30);
+/// Requests for which the service itself copies or joins bytes before it answers.
+pub(super) const COPYING: Duration = Duration::from_secs(600);
+
+/// Time for an upload: the service's own time and a slow line.
+pub(super) fn uploading(bytes: u64) -> Duration {
+    Duration::from_secs(60 + bytes / (32 << 10))
+}
+
+/// The pause before attempt `number + 1`; `random` is from 0 to 1.
+pub(super) fn pause(number: u32, random: f64) -> Duration {
+    let full = FIRST_PAUSE.saturating_mul(1 << number.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
+    full.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+}
+
+/// A successful attempt.
+pub(super) struct Done<T> {
+    pub(super) output: T,
+    pub(super) answer: Answer,
+    /// The place among the connections; kept for as long as a body is read.
+    pub(super) permit: Permit,
+}
+
+/// The attempts of one operation.
+pub(super) struct Tries {
+    store: Store,
+    op: &'static str,
+    key: String,
+    deadline: Instant,
+    number: u32,
+    corrupt: u32,
+    clock: u32,
+    upload: u64,
+    /// An earlier attempt may have been carried out though no answer said so.
+    pub(super) unclear: bool,
+}
+
+impl Tries {
+    pub(super) fn new(store: &Store, op: &'static str, key: &str, total: Duration) -> Tries {
+        Tries {
+            store: store.clone(),
+            op,
+            key: key.to_owned(),
+            deadline: Instant::now() + total,
+            number: 0,
+            corrupt: 0,
+            clock: 0,
+            upload: 0,
+            unclear: false,
+        }
+    }
+
+    /// Says how many bytes each attempt sends.
+    pub(super) fn with_upload(mut self, bytes: u64) -> Tries {
+        self.upload = bytes;
+        self
+    }
+
+    /// One attempt: waits for a connection's place, sends, waits for the answer at most `limit`.
+    pub(super) async fn attempt<T, E, F, Fut>(
+        &mut self,
+        limit: Duration,
+        extra: Extra,
+        call: F,
+    ) -> std::result::Result<Done<T>, Failure>
+    where
+        F: FnOnce(&Client, Exchange) -> Fut,
+        Fut: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let inner = self.store.inner.clone();
+        let waiting = tokio::time::timeout_at(self.deadline, inner.limits.enter(self.op == "GetObject"));
+        let Ok(permit) = waiting.await else {
+            let error = StoreError::local(ErrorKind::Timeout, self.op, "all connections are busy");
+            return Err(Failure::fatal(error));
+        };
+        self.number += 1;
+        inner.counters.attempt(self.op);
+        let exchange = Exchange::new(extra);
+        let begun = Instant::now();
+        let until = (begun + limit).min(self.deadline);
+        let outcome = tokio::time::timeout_at(until, call(&inner.client, exchange.clone())).await;
+        let answer = exchange.answer();
+        self.store.note_server(answer.as_ref().and_then(|answer| answer.header("server")));
+        let ms = begun.elapsed().as_millis() as u64;
+        let result = match (outcome, answer) {
+            (Ok(Ok(output)), Some(answer)) => Ok(Done { output, answer, permit }),
+            (Ok(Ok(_)), None) => Err(Failure::unclear(self.op, ErrorKind::Server, "no answer was seen")),
+            (Ok(Err(error)), answer) => Err(from_sdk(self.op, answer.as_ref(), error)),
+            (Err(_), _) => Err(Failure::unclear(self.op, ErrorKind::Timeout, format!("no answer in {ms} ms"))),
+        };
+        self.log(&result, ms);
+        result
+    }
+
+    fn log<T>(&self, result: &std::result::Result<Done<T>, Failure>, ms: u64) {
+        let (op, key, tries, up) = (self.op, self.key.as_str(), self.number, self.upload);
+        match result {
+            Ok(done) => {
+                let down = done.answer.number("content-length").unwrap_or(0);
+                tracing::debug!(op, key, status = done.answer.status, ms, up, down, tries);
+            }
+            Err(failure) => {
+                let status = failure.error.status.unwrap_or(0);
+                tracing::debug!(op, key, status, ms, up, tries, error = %failure.error);
+            }
+        }
+    }
+
+    /// After a failure: pauses and returns, so that the caller tries again, or gives the error that ends it all.
+    pub(super) async fn again(&mut self, failure: Failure) -> Result<()> {
+        self.unclear |= failure.unclear;
+        if self.clock_was_wrong(&failure) {
+            return Ok(());
+        }
+        if !failure.retry {
+            return Err(failure.error);
+        }
+        if failure.is(ErrorKind::Corrupt) {
+            self.corrupt += 1;
+            if self.corrupt >= CORRUPT_TRIES {
+                return Err(failure.error);
+            }
+        }
+        let wait = pause(self.number, fastrand::f64()).max(failure.after.unwrap_or_default());
+        if Instant::now() + wait >= self.deadline {
+            return Err(failure.error);
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// A signature is good for some minutes (15 on Amazon and RGW) around the service's time. HEAD answers have no
+    /// code: there a 403 with a `Date` far from ours is taken for one.
+    fn clock_was_wrong(&mut self, failure: &Failure) -> bool {
+        let Some(date) = failure.date else { return false };
+        let clock = &self.store.inner.clock;
+        let named = failure.is(ErrorKind::ClockSkew);
+        let unnamed = failure.is(ErrorKind::Denied) && failure.error.code.is_empty() && {
+            let ours = clock.now();
+            let apart = date.duration_since(ours).unwrap_or_else(|e| e.duration());
+            apart > Duration::from_secs(240)
+        };
+        if !(named || unnamed) || self.clock >= CLOCK_TRIES {
+            return false;
+        }
+        self.clock += 1;
+        let seconds = clock.learn(date);
+        if !self.store.inner.warned_of_clock.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            tracing::warn!(
+                "this machine's clock differs from the service's by {seconds} s; requests are signed with the service's time"
+            );
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_bound() {
+        for number in 1..100 {
+            let (low, high) = (pause(number, 0.0), pause(number, 1.0));
+            assert!(low >= FIRST_PAUSE / 2 && high <= LONGEST_PAUSE && low * 2 == high, "{number}: {low:?} {high:?}");
+            assert!(pause(number + 1, 0.5) >= pause(number, 0.5));
+        }
+        assert_eq!(pause(1, 1.0), FIRST_PAUSE);
+        assert_eq!(pause(50, 1.0), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn fewer_than_forty_tries_in_thirty_seconds() {
+        let (mut spent, mut tries) = (Duration::ZERO, 1);
+        while spent < Duration::from_secs(30) {
+            spent += pause(tries, 0.0);
+            tries += 1;
+        }
+        assert!(tries < 40, "{tries}");
+    }
+
+    #[test]
+    fn a_slow_line_may_upload_a_big_part() {
+        // 64 KiB/s for 8 MiB takes 128 s.
+        assert!(uploading(8 << 20) > Duration::from_secs(128));
+    }
+}

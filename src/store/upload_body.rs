@@ -1,0 +1,163 @@
+//! Sends a [`Body`] without joining its pieces, and computes its MD5.
+
+use super::{Body, ErrorKind, Result, Segment, StoreError};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use md5::{Digest, Md5};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use tokio::task::JoinHandle;
+
+const PIECE: u64 = 1 << 20;
+static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
+/// Hashing more than this would hold up the other tasks of a runtime thread.
+const HASH_INLINE: u64 = 256 << 10;
+
+/// The pieces that are still to be sent.
+struct Sending {
+    rest: VecDeque<Segment>,
+    left: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    sent: Arc<AtomicU64>,
+}
+
+/// The body for one SDK call. It is a stream to the SDK, which therefore signs it as `UNSIGNED-PAYLOAD` instead of
+/// hashing it; Content-MD5 guards it.
+pub(super) fn stream(body: &Body, sent: &Arc<AtomicU64>) -> ByteStream {
+    let (body, sent) = (body.clone(), sent.clone());
+    ByteStream::new(SdkBody::retryable(move || {
+        SdkBody::from_body_1_x(Sending {
+            rest: body.segments().iter().cloned().collect(),
+            left: body.len(),
+            reading: None,
+            sent: sent.clone(),
+        })
+    }))
+}
+
+impl Sending {
+    /// Takes up to a piece from the front.
+    fn take_piece(&mut self) -> Option<Segment> {
+        let front = self.rest.front_mut()?;
+        let len = front.len().min(PIECE);
+        let piece = match front {
+            Segment::Bytes(bytes) => Segment::Bytes(bytes.split_to(len as usize)),
+            Segment::File { file, offset, len: left } => {
+                let piece = Segment::File { file: file.clone(), offset: *offset, len };
+                *offset += len;
+                *left -= len;
+                piece
+            }
+            Segment::Zeros(left) => {
+                let len = len.min(ZEROS.len() as u64);
+                *left -= len;
+                Segment::Zeros(len)
+            }
+        };
+        if front.is_empty() {
+            self.rest.pop_front();
+        }
+        Some(piece)
+    }
+
+    fn emit(&mut self, bytes: Bytes) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.left -= bytes.len() as u64;
+        self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+}
+
+impl http_body::Body for Sending {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let Poll::Ready(read) = Pin::new(reading).poll(cx) else { return Poll::Pending };
+                self.reading = None;
+                return match read.map_err(io::Error::other).flatten() {
+                    Ok(bytes) => self.emit(bytes),
+                    Err(error) => Poll::Ready(Some(Err(error))),
+                };
+            }
+            match self.take_piece() {
+                None => return Poll::Ready(None),
+                Some(Segment::Bytes(bytes)) if bytes.is_empty() => {}
+                Some(Segment::Bytes(bytes)) => return self.emit(bytes),
+                Some(Segment::Zeros(0)) => {}
+                Some(Segment::Zeros(len)) => return self.emit(Bytes::from_static(&ZEROS[..len as usize])),
+                Some(Segment::File { len: 0, .. }) => {}
+                Some(Segment::File { file, offset, len }) => {
+                    self.reading = Some(tokio::task::spawn_blocking(move || read_exact(&file, offset, len)));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+fn read_exact(file: &File, offset: u64, len: u64) -> io::Result<Bytes> {
+    let mut buffer = vec![0; len as usize];
+    file.read_exact_at(&mut buffer, offset)?;
+    Ok(buffer.into())
+}
+
+/// The MD5 of the whole body.
+pub(super) async fn md5(op: &'static str, body: &Body) -> Result<[u8; 16]> {
+    let has_file = body.segments().iter().any(|segment| matches!(segment, Segment::File { .. }));
+    let hashed = if body.len() <= HASH_INLINE && !has_file {
+        hash(body)
+    } else {
+        let body = body.clone();
+        tokio::task::spawn_blocking(move || hash(&body)).await.map_err(io::Error::other).flatten()
+    };
+    hashed.map_err(|e| StoreError::local(ErrorKind::Corrupt, op, format!("cannot read the bytes to store: {e}")))
+}
+
+fn hash(body: &Body) -> io::Result<[u8; 16]> {
+    let mut md5 = Md5::new();
+    for segment in body.segments() {
+        match segment {
+            Segment::Bytes(bytes) => md5.update(bytes),
+            Segment::Zeros(len) => pieces(*len, ZEROS.len() as u64, |_, n| {
+                md5.update(&ZEROS[..n as usize]);
+                Ok(())
+            })?,
+            Segment::File { file, offset, len } => pieces(*len, PIECE, |at, n| {
+                md5.update(read_exact(file, offset + at, n)?);
+                Ok(())
+            })?,
+        }
+    }
+    Ok(md5.finalize().into())
+}
+
+fn pieces(len: u64, piece: u64, mut each: impl FnMut(u64, u64) -> io::Result<()>) -> io::Result<()> {
+    let mut at = 0;
+    while at < len {
+        let n = piece.min(len - at);
+        each(at, n)?;
+        at += n;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! PUT and DELETE, and how a write whose answer was lost is told from one that was refused.
+
+use super::errors_from_sdk::{Failure, classify};
+use super::exchange::{Answer, Extra, HeaderList};
+use super::headers::{is_encrypted, quoted, write_headers};
+use super::retry::{ASKING, Tries, uploading};
+use super::upload_body::{md5, stream};
+use super::{Body, Condition, ETag, ErrorKind, Quirks, Result, Store, StoreError, Stored, WriteHeaders};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+/// What a HEAD tells after a conditional write that may or may not have happened.
+pub(super) enum Verdict {
+    /// Our bytes stand under the key.
+    Stored,
+    /// They do not, and the condition still holds.
+    Again,
+    /// Someone else's bytes stand there, or none where some should.
+    Lost(StoreError),
+}
+
+impl Store {
+    /// PUT object in one request, with Content-MD5; the answer's etag is compared. For [`Condition::Match`] the form
+    /// is chosen by [`Store::quirks`]; where the service honours no condition, HEAD and compare before the PUT.
+    /// A PUT whose answer was lost is recognised by the object's etag and is a success.
+    pub async fn put(&self, key: &str, body: Body, with: &WriteHeaders, condition: &Condition) -> Result<Stored> {
+        const OP: &str = "PutObject";
+        let mut headers = write_headers(OP, with)?;
+        let honoured = match condition {
+            Condition::Always => true,
+            _ => {
+                let quirks = self.quirks().await?;
+                let honoured = if *condition == Condition::Absent { quirks.exclusive_put } else { quirks.match_put };
+                if honoured {
+                    headers.extend(condition_header(condition, &quirks));
+                }
+                honoured
+            }
+        };
+        self.put_with(key, body, headers, condition, honoured).await
+    }
+
+    /// The PUT itself. `honoured`: the condition stands among `headers`.
+    pub(super) async fn put_with(
+        &self,
+        key: &str,
+        body: Body,
+        headers: HeaderList,
+        condition: &Condition,
+        honoured: bool,
+    ) -> Result<Stored> {
+        const OP: &str = "PutObject";
+        let md5 = md5(OP, &body).await?;
+        let ours = ETag::new(&hex::encode(md5));
+        let extra = Extra::from(headers);
+        let mut tries = Tries::new(self, OP, key, self.store_for).with_upload(body.len());
+        loop {
+            if !honoured && let Verdict::Lost(error) = self.verdict(OP, key, condition, None).await? {
+                return Err(error);
+            }
+            let attempt = tries.attempt(uploading(body.len()), extra.clone(), |client, exchange| {
+                client
+                    .put_object()
+                    .bucket(self.bucket())
+                    .key(key)
+                    .content_md5(BASE64.encode(md5))
+                    .body(stream(&body, &self.inner.counters.up))
+                    .customize()
+                    .interceptor(exchange)
+                    .send()
+            });
+            let mut failure = match attempt.await {
+                Ok(done) => match stored_as(OP, &done.answer, done.output.e_tag(), &ours) {
+                    Ok(etag) => return Ok(Stored { etag }),
+                    Err(failure) => failure,
+                },
+                Err(failure) => failure,
+            };
+            if self.settles(OP, key, condition, Some(&ours), &tries, &mut failure).await? {
+                return Ok(Stored { etag: ours });
+            }
+            tries.again(failure).await?;
+        }
+    }
+
+    /// After a failed conditional write: HEAD and compare where the failure does not say who won. True: we did.
+    pub(super) async fn settles(
+        &self,
+        op: &'static str,
+        key: &str,
+        condition: &Condition,
+        ours: Option<&ETag>,
+        tries: &Tries,
+        failure: &mut Failure,
+    ) -> Result<bool> {
+        let refused = failure.is(ErrorKind::PreconditionFailed);
+        // RGW answers 500 UnknownError or 409 ConcurrentModification to some that lost a race, and RGW 20 404 to
+        // If-Match on a missing key (also to a grant to an unknown user, hence the HEAD).
+        let missing = failure.is(ErrorKind::NotFound) && matches!(condition, Condition::Match(_));
+        let doubtful = failure.unclear || missing || (refused && (failure.retry || tries.unclear));
+        if *condition == Condition::Always || !doubtful {
+            return Ok(false);
+        }
+        match self.verdict(op, key, condition, ours).await? {
+            Verdict::Stored if failure.unclear || tries.unclear => Ok(true),
+            // Without an attempt of ours that may have been carried out, equal bytes are someone else's.
+            Verdict::Stored => Err(failure.error.clone()),
+            Verdict::Lost(error) => Err(error),
+            Verdict::Again => {
+                failure.retry |= refused;
+                Ok(false)
+            }
+        }
+    }
+
+    /// HEAD and compare. `ours`: the etag of what was sent, if it may have arrived.
+    pub(super) async fn verdict(
+        &self,
+        op: &'static str,
+        key: &str,
+        condition: &Condition,
+        ours: Option<&ETag>,
+    ) -> Result<Verdict> {
+        let now = match self.head(key).await {
+            Ok(info) => Some(info.etag),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(error),
+        };
+        let holds = match condition {
+            Condition::Always => true,
+            Condition::Absent => now.is_none(),
+            Condition::Match(etag) => now.as_ref() == Some(etag),
+        };
+        Ok(if holds {
+            Verdict::Again
+        } else if now.is_some() && now.as_ref() == ours {
+            Verdict::Stored
+        } else {
+            let message = if now.is_some() { "another object stands there" } else { "the object is gone" };
+            Verdict::Lost(StoreError::local(ErrorKind::PreconditionFailed, op, message))
+        })
+    }
+
+    /// DELETE object. Deleting what is not there is a success.
+    pub async fn delete(&self, key: &str) -> Result<()> {
+        let call = self.request("DeleteObject", key, self.store_for, ASKING, Extra::default(), |client, exchange| {
+            client.delete_object().bucket(self.bucket()).key(key).customize().interceptor(exchange).send()
+        });
+        match call.await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// DeleteObjects, up to 1000 keys; gives back those that were refused, each with its error.
+    pub async fn delete_many(&self, keys: &[String]) -> Result<Vec<(String, StoreError)>> {
+        let mut refused = Vec::new();
+        // XML 1.0 has no way to write most control characters.
+        let (plain, odd): (Vec<&String>, Vec<&String>) = keys.iter().partition(|key| fits_xml(key));
+        for key in odd {
+            if let Err(error) = self.delete(key).await {
+                refused.push((key.clone(), error));
+            }
+        }
+        for chunk in plain.chunks(1000) {
+            let chunk = chunk.iter().map(|key| (*key).clone()).collect();
+            refused.extend(self.delete_chunk(chunk).await?);
+        }
+        Ok(refused)
+    }
+
+    async fn delete_chunk(&self, mut keys: Vec<String>) -> Result<Vec<(String, StoreError)>> {
+        const OP: &str = "DeleteObjects";
+        let mut refused = Vec::new();
+        let mut tries = Tries::new(self, OP, "", self.store_for);
+        loop {
+            let names = keys.iter().filter_map(|key| ObjectIdentifier::builder().key(key).build().ok()).collect();
+            let delete = Delete::builder().set_objects(Some(names)).quiet(true).build();
+            let delete = delete.map_err(|e| StoreError::local(ErrorKind::BadRequest, OP, e.to_string()))?;
+            let attempt = tries.attempt(super::retry::COPYING, Extra::default(), |client, exchange| {
+                client.delete_objects().bucket(self.bucket()).delete(delete).customize().interceptor(exchange).send()
+            });
+            let failure = match attempt.await {
+                Err(failure) => failure,
+                Ok(done) => {
+                    keys.clear();
+                    let mut last = None;
+                    for error in done.output.errors() {
+                        let (key, failure) = key_failure(&done.answer, error);
+                        if failure.retry {
+                            keys.push(key);
+                            last = Some(failure);
+                        } else if !failure.error.is_not_found() {
+                            refused.push((key, failure.error));
+                        }
+                    }
+                    match last {
+                        None => return Ok(refused),
+                        Some(failure) => failure,
+                    }
+                }
+            };
+            let error = failure.error.clone();
+            if let Err(end) = tries.again(failure).await {
+                if error.status == Some(200) {
+                    refused.extend(keys.into_iter().map(|key| (key, error.clone())));
+                    return Ok(refused);
+                }
+                return Err(end);
+            }
+        }
+    }
+}
+
+/// The error of one key of a DeleteObjects.
+fn key_failure(answer: &Answer, said: &aws_sdk_s3::types::Error) -> (String, Failure) {
+    let code = said.code().unwrap_or_default();
+    let (kind, retry) = classify(answer.status, code, true);
+    let mut failure = Failure::nonsense("DeleteObjects", answer, said.message().unwrap_or_default());
+    failure.error.kind = kind;
+    failure.error.code = code.to_owned();
+    failure.retry = retry;
+    (said.key().unwrap_or_default().to_owned(), failure)
+}
+
+fn fits_xml(key: &str) -> bool {
+    !key.chars().any(|c| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
+}
+
+/// The header for a condition.
+pub(super) fn condition_header(condition: &Condition, quirks: &Quirks) -> Option<(String, String)> {
+    match condition {
+        Condition::Always => None,
+        Condition::Absent => Some(("if-none-match".into(), "*".into())),
+        Condition::Match(etag) if quirks.match_quoted => Some(("if-match".into(), quoted(etag))),
+        Condition::Match(etag) => Some(("if-match".into(), etag.as_str().to_owned())),
+    }
+}
+
+/// Compares what the service says it stored with what was sent.
+pub(super) fn stored_as(
+    op: &'static str,
+    answer: &Answer,
+    said: Option<&str>,
+    ours: &ETag,
+) -> std::result::Result<ETag, Failure> {
+    let etag = ETag::new(said.unwrap_or_default());
+    if etag.as_str().is_empty() {
+        return Ok(ours.clone());
+    }
+    match (etag.as_md5(), ours.as_md5()) {
+        (Some(theirs), Some(md5)) if !theirs.eq_ignore_ascii_case(md5) && !is_encrypted(answer) => {
+            let mut failure = Failure::nonsense(op, answer, "the stored bytes are not the bytes that were sent");
+            failure.error.kind = ErrorKind::Corrupt;
+            Err(failure)
+        }
+        _ => Ok(etag),
+    }
+}
