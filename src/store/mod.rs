@@ -18,6 +18,7 @@ mod http;
 mod limits;
 mod list;
 mod multipart;
+mod part_source;
 mod quirks;
 mod read;
 mod retry;
@@ -103,6 +104,8 @@ struct Inner {
     limits: Limits,
     counters: Counters,
     quirks: tokio::sync::Mutex<Option<Quirks>>,
+    /// Whether the source of a part is decoded twice; see part_source.rs.
+    decodes_twice: tokio::sync::Mutex<Option<bool>>,
     /// The `Server` header as last seen.
     server: Mutex<Option<String>>,
 }
@@ -133,6 +136,7 @@ impl Store {
             limits: Limits::new(config.max_connections),
             counters: Counters::default(),
             quirks: tokio::sync::Mutex::new(None),
+            decodes_twice: tokio::sync::Mutex::new(None),
             server: Mutex::new(None),
             config,
         };
