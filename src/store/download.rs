@@ -1,6 +1,6 @@
 //! The body of a GET, resumed where it broke.
 
-use super::errors_from_sdk::Failure;
+use super::errors_from_sdk::{Failure, Outcome};
 use super::http::chain;
 use super::limits::Permit;
 use super::retry::Tries;
@@ -96,7 +96,7 @@ impl GetBody {
         Some(frame)
     }
 
-    async fn resume(&mut self) -> std::result::Result<(), Failure> {
+    async fn resume(&mut self) -> Outcome<()> {
         let (store, key) = (self.store.clone(), self.key.clone());
         let request = GetRequest {
             range: Some(self.reached..self.range.end),
@@ -117,6 +117,6 @@ impl GetBody {
     }
 }
 
-fn broken(words: &str) -> Failure {
+fn broken(words: &str) -> Box<Failure> {
     Failure::unclear("GetObject", ErrorKind::Server, words)
 }

@@ -180,9 +180,14 @@ impl Store {
                 }
                 Err(failure) => failure,
             };
-            if failure.is(ErrorKind::NoSuchUpload) && tries.unclear {
+            // RGW 16 says 500 InternalError ("already in progress") of an upload that is gone.
+            if failure.error.status == Some(500) && self.upload_is_gone(key, upload).await? {
+                failure.error.kind = ErrorKind::NoSuchUpload;
+            }
+            if failure.is(ErrorKind::NoSuchUpload) {
+                let unclear = tries.unclear || failure.unclear;
                 return match (self.head(key).await, &ours) {
-                    (Ok(info), Some(ours)) if info.etag == *ours => Ok(Stored { etag: info.etag }),
+                    (Ok(info), Some(ours)) if unclear && info.etag == *ours => Ok(Stored { etag: info.etag }),
                     _ => Err(failure.error),
                 };
             }
@@ -191,6 +196,10 @@ impl Store {
             }
             tries.again(failure).await?;
         }
+    }
+
+    async fn upload_is_gone(&self, key: &str, upload: &str) -> Result<bool> {
+        Ok(!self.list_uploads(key).await?.iter().any(|pending| pending.key == key && pending.id == upload))
     }
 
     /// The etag after a completion that did not tell it.
