@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A body that gives nothing for so long is fetched anew.
-const STALL: Duration = Duration::from_secs(30);
+pub(super) const STALL: Duration = Duration::from_secs(30);
 
 /// A body on its way.
 pub(super) struct Arriving {
@@ -63,7 +63,7 @@ impl GetBody {
             }
             let failure = match &mut self.arriving {
                 None => self.resume().await.err(),
-                Some(arriving) => match tokio::time::timeout(STALL, arriving.stream.next()).await {
+                Some(arriving) => match tokio::time::timeout(self.store.inner.stall, arriving.stream.next()).await {
                     Ok(Some(Ok(frame))) => match self.take(frame) {
                         Some(bytes) => return Ok(Some(bytes)),
                         None => continue,

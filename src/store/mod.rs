@@ -108,6 +108,8 @@ struct Inner {
     decodes_twice: tokio::sync::Mutex<Option<bool>>,
     /// The `Server` header as last seen.
     server: Mutex<Option<String>>,
+    /// A body that gives nothing for so long is fetched anew.
+    stall: Duration,
 }
 
 /// What to fetch of an object.
@@ -138,6 +140,7 @@ impl Store {
             quirks: tokio::sync::Mutex::new(None),
             decodes_twice: tokio::sync::Mutex::new(None),
             server: Mutex::new(None),
+            stall: download::STALL,
             config,
         };
         Ok(Store { inner: Arc::new(inner), ask_for, store_for })
@@ -196,3 +199,6 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
