@@ -14,6 +14,20 @@ tls_port() { echo $((PORT + 1)); }
 mon_port() { echo $((PORT + 2)); }
 ldap_port() { echo $((PORT + 3)); }
 
+ports_free() {
+    local p
+    for p in $(seq "$1" $(($1 + 3))); do
+        ! (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || return 1
+    done
+}
+
+# Below the range from which Linux takes ports for outgoing connections.
+free_ports() {
+    local first
+    until first=$((18000 + RANDOM % 3000 * 4)) && ports_free "$first"; do :; done
+    echo "$first"
+}
+
 write_ceph_conf() {
     cat >"$DIR/ceph.conf" <<C
 [global]

@@ -47,14 +47,19 @@ daemon_pid() {
     [[ -n $pid ]] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$DIR/" && echo "$pid"
 }
 
+# All are asked first, since each takes a moment; nothing in memory is worth waiting long for.
 stop_daemons() {
-    local name pid
+    local name pid pids=()
     for name in "${DAEMONS[@]}"; do
-        pid=$(daemon_pid "$name") || continue
-        as_root kill "$pid" 2>/dev/null || continue
-        if ! wait_for 5 gone "$pid"; then as_root kill -9 "$pid" 2>/dev/null || true; fi
-        wait_for 5 gone "$pid" || say "$name (pid $pid) does not end"
+        if pid=$(daemon_pid "$name"); then pids+=("$pid"); fi
     done
+    ((${#pids[@]})) || return 0
+    as_root kill "${pids[@]}" 2>/dev/null || true
+    if ! wait_for 3 gone "${pids[@]}"; then as_root kill -9 "${pids[@]}" 2>/dev/null || true; fi
+    wait_for 5 gone "${pids[@]}" || say "does not end: one of the processes ${pids[*]}"
 }
 
-gone() { [[ ! -e /proc/$1 ]]; }
+gone() {
+    local pid
+    for pid in "$@"; do [[ ! -e /proc/$pid ]] || return 1; done
+}
