@@ -14,9 +14,9 @@ start_daemons() {
     started monmaptool --create --fsid "$fsid" --addv a "v1:127.0.0.1:$(mon_port)" --clobber "$DIR/monmap"
     started ceph-mon -c "$DIR/ceph.conf" -i a --mkfs --monmap "$DIR/monmap"
     started ceph-mon -c "$DIR/ceph.conf" -i a --pid-file "$DIR/run/mon.pid"
-    started ceph -c "$DIR/ceph.conf" osd new "$osd"
+    monitor osd new "$osd"
     started ceph-osd -c "$DIR/ceph.conf" -i 0 --mkfs --osd-uuid "$osd"
-    started ceph -c "$DIR/ceph.conf" osd crush add osd.0 1.0 host=h root=default
+    monitor osd crush add osd.0 1.0 host=h root=default
     started ceph-osd -c "$DIR/ceph.conf" -i 0 --pid-file "$DIR/run/osd.pid"
     started slapadd -f "$DIR/ldap/slapd.conf" -l "$DIR/ldap/people.ldif"
     started slapd -f "$DIR/ldap/slapd.conf" -h "ldap://127.0.0.1:$(ldap_port)"
@@ -31,6 +31,12 @@ answers() { curl -sf -m 5 -o /dev/null "http://127.0.0.1:$PORT/"; }
 # A daemon keeps what it inherits, so it gets a log and not the caller's pipes.
 started() {
     in_root "$@" >>"$DIR/log/start.log" 2>&1 </dev/null || start_failed "failed: $*"
+}
+
+# monitor COMMAND...: may be repeated, and must be: a young monitor sometimes answers EPERM.
+monitor() {
+    wait_for 30 in_root ceph -c "$DIR/ceph.conf" --connect-timeout 10 "$@" >>"$DIR/log/start.log" 2>&1 </dev/null ||
+        start_failed "failed: ceph $*"
 }
 
 start_failed() {
