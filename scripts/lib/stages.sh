@@ -33,6 +33,12 @@ stage() {
     fi
 }
 
+# failed WHY: something that is no stage went wrong.
+failed() {
+    say "$1"
+    FAILED=$((FAILED + 1))
+}
+
 # cargo: "test result: ok. 12 passed; 0 failed; 1 ignored; ..."
 count() { sed -n "s/^test result: .*[. ]\([0-9]*\) $1;.*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'; }
 
