@@ -83,6 +83,7 @@ async fn live(settings: Settings, ready: Ready) -> u8 {
     let started = tokio::select! {
         started = start(&settings) => started,
         () = signals.at_least(1) => Err(MountError::Interrupted),
+        () = abandoned(&ready) => Err(MountError::Interrupted),
     };
     let running = match started {
         Ok(running) => running,
@@ -98,6 +99,12 @@ async fn live(settings: Settings, ready: Ready) -> u8 {
     let not_stored = ending::serve_until_end(running, &settings.mountpoint, &signals).await;
     tracing::info!("the mount on {place} has ended");
     if not_stored.is_empty() { DONE } else { NOT_STORED }
+}
+
+async fn abandoned(ready: &Ready) {
+    while !ready.is_abandoned() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn start(settings: &Settings) -> Result<Running, MountError> {

@@ -28,11 +28,12 @@ pub fn translate(words: &[OsString]) -> Option<Vec<OsString>> {
                 rest.next();
             }
             Some(flags) if is_flags(flags) => {
-                if command == "umount" && flags.contains('l') {
-                    out.push("--lazy".into());
-                }
-                if command == "umount" && flags.contains('f') {
-                    out.push("--force".into());
+                for (on, letter, ours) in
+                    [("umount", 'l', "--lazy"), ("umount", 'f', "--force"), ("mount", 'f', "--fake")]
+                {
+                    if command == on && flags.contains(letter) {
+                        out.push(ours.into());
+                    }
                 }
             }
             _ => out.push(word.clone()),
@@ -72,6 +73,7 @@ mod tests {
             Some("osirisfs mount s3://b/p /mnt -o ro,_netdev")
         );
         assert_eq!(translated("umount.fuse.osirisfs /mnt -lv").as_deref(), Some("osirisfs umount /mnt --lazy"));
+        assert_eq!(translated("mount.osirisfs b /mnt -fv").as_deref(), Some("osirisfs mount b /mnt --fake"));
         assert_eq!(translated("/usr/bin/osirisfs mount b /mnt"), None);
         assert_eq!(translated("/x/mount.other b /mnt"), None);
     }

@@ -12,17 +12,25 @@ use std::ffi::OsString;
 pub struct Args {
     #[command(flatten)]
     options: Options,
+
+    /// Check everything that can be checked here, and do not mount (mount -f)
+    #[arg(long, hide = true)]
+    fake: bool,
 }
 
 /// Mounts. In the foreground it returns at the end of the mount; else it is the command that returns when the daemon
 /// has spoken, and the daemon's end ends the process in here.
 pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
+    let fake = args.fake;
     let (options, kernel) = with_dash_o(args, words)?;
     let env = Env::of_process();
     let mut settings = resolve(&options, kernel, &env)?;
     logging::check(&settings)?;
     settings.mountpoint = check::prepare(&settings.mountpoint, options.nonempty)?;
     device::check()?;
+    if fake {
+        return Ok(());
+    }
     warn_of_plain_http(&settings);
     if settings.foreground {
         return match daemon::run(settings, Ready::nobody_waits()) {

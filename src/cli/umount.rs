@@ -5,22 +5,31 @@ use crate::config::Env;
 use crate::mount::control::{self, Ask, Say};
 use crate::mount::table::{self, Mount};
 use crate::mount::{MountError, check, unmount};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// `--force` gives storing this time and no more.
+const FORCE_AFTER: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Where the bucket is mounted
-    #[arg(value_name = "MOUNTPOINT", required = true)]
+    #[arg(value_name = "MOUNTPOINT", required_unless_present = "all")]
     mountpoints: Vec<PathBuf>,
+
+    /// Unmount all of your mounts; as root: those of all users
+    #[arg(long, short = 'a', conflicts_with = "mountpoints")]
+    all: bool,
 
     /// Unmount although it is in use: it ends when the last file in it is closed
     #[arg(long, short = 'l')]
     lazy: bool,
 
-    /// Unmount although files could not be stored: they are lost
+    /// Unmount although it is in use or files could not be stored: these are lost
     #[arg(long, short = 'f')]
     force: bool,
 }
@@ -28,9 +37,13 @@ pub struct Args {
 /// Unmounts each; goes on after a failure and reports the last.
 pub fn run(args: Args) -> Result<(), Failure> {
     let env = Env::of_process();
+    let paths: Vec<PathBuf> = match args.all {
+        true => mine()?,
+        false => args.mountpoints.iter().map(|path| env.absolute(path)).collect(),
+    };
     let mut outcome = Ok(());
-    for path in &args.mountpoints {
-        if let Err(failure) = one(&env.absolute(path), &args)
+    for path in &paths {
+        if let Err(failure) = one(path, &args)
             && let Err(before) = std::mem::replace(&mut outcome, Err(failure))
         {
             before.report();
@@ -42,18 +55,22 @@ pub fn run(args: Args) -> Result<(), Failure> {
 fn one(path: &Path, args: &Args) -> Result<(), Failure> {
     let path = check::real(path)?;
     let mount = find(&path)?;
+    if !may_unmount(&mount) {
+        return Err(MountError::NotYours(path).into());
+    }
     let Ok((stream, pid)) = control::connect(&mount) else { return without_daemon(&mount, args) };
     let mut daemon = Daemon::new(stream).map_err(lost)?;
-    let not_stored = daemon.sync().map_err(lost)?;
-    if !not_stored.is_empty() && !args.force {
-        return Err(MountError::NotStored(not_stored).into());
+    let patience = args.force.then_some(FORCE_AFTER);
+    let stored = daemon.sync(patience).map_err(lost)?;
+    if let (Some(not_stored), false) = (&stored, args.force)
+        && !not_stored.is_empty()
+    {
+        return Err(MountError::NotStored(not_stored.clone()).into());
     }
-    if args.lazy || args.force {
-        unmount::lazily(&path)?
-    } else {
-        unmount::unmount(&path)?
-    }
-    if args.lazy && !crate::mount::users::of(&path).is_empty() {
+    let in_use = take_away(&path, args)?;
+    if stored.is_none_or(|not_stored| !not_stored.is_empty()) {
+        hurry(pid);
+    } else if in_use && !args.force {
         eprintln!("osirisfs: {} is unmounted; its daemon ends when the last file is closed", path.display());
         return Ok(());
     }
@@ -65,6 +82,37 @@ fn one(path: &Path, args: &Args) -> Result<(), Failure> {
     let list: Vec<String> = not_stored.iter().map(|(path, error)| format!("{path} ({error})")).collect();
     let text = format!("{} is unmounted, but these files could not be stored: {}", path.display(), list.join(", "));
     Err(Failure { code: super::exit::NOT_STORED, text })
+}
+
+/// All mounts that the user may unmount, the last one first: one may lie in another.
+fn mine() -> Result<Vec<PathBuf>, MountError> {
+    let mounts = table::all().map_err(|e| MountError::System(format!("/proc/self/mountinfo: {e}")))?;
+    Ok(mounts.into_iter().rev().filter(|m| m.is_ours() && may_unmount(m)).map(|m| m.mountpoint).collect())
+}
+
+fn may_unmount(mount: &Mount) -> bool {
+    let me = nix::unistd::geteuid();
+    me.is_root() || mount.owner == Some(me.as_raw())
+}
+
+/// Unmounts in the way that was asked for. Gives whether programs still use what was the mount.
+fn take_away(path: &Path, args: &Args) -> Result<bool, MountError> {
+    match unmount::unmount(path) {
+        Err(MountError::Busy { .. }) if args.force => unmount::by_force(path).map(|()| true),
+        Err(MountError::Busy { .. }) if args.lazy => unmount::lazily(path).map(|()| true),
+        other => other.map(|()| false),
+    }
+}
+
+/// Tells the daemon to end without what it could not store. Two different signals, because equal ones may become one.
+fn hurry(pid: i32) {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        if pid > 0
+            && let Err(e) = kill(Pid::from_raw(pid), signal)
+        {
+            tracing::debug!("{signal} to {pid}: {e}");
+        }
+    }
 }
 
 fn lost(e: std::io::Error) -> Failure {
@@ -125,16 +173,20 @@ impl Daemon {
         Ok(Some(serde_json::from_str(&line)?))
     }
 
-    /// Has everything stored; gives what could not be.
-    fn sync(&mut self) -> std::io::Result<Vec<(String, String)>> {
+    /// Has everything stored; gives what could not be, or nothing if it took longer than the patience.
+    fn sync(&mut self, patience: Option<Duration>) -> std::io::Result<Option<Vec<(String, String)>>> {
         let mut line = serde_json::to_vec(&Ask::Sync)?;
         line.push(b'\n');
         self.stream.write_all(&line)?;
+        let began = Instant::now();
         let mut progress = Progress::new();
         loop {
             match self.hear()? {
+                Some(Say::Pending(_)) if patience.is_some_and(|patience| began.elapsed() > patience) => {
+                    return Ok(None);
+                }
                 Some(Say::Pending(count)) => progress.show(count),
-                Some(Say::Synced(not_stored) | Say::Ended(not_stored)) => return Ok(not_stored),
+                Some(Say::Synced(not_stored) | Say::Ended(not_stored)) => return Ok(Some(not_stored)),
                 Some(Say::Denied) => {
                     return Err(std::io::Error::other("it takes orders from its owner and root only"));
                 }

@@ -2,11 +2,12 @@
 //! waits at a pipe for its word. (A tokio runtime does not survive a fork: it has neither timers nor signals in the child.)
 
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// After [`split`]: who we are.
 pub enum Side {
@@ -45,12 +46,20 @@ impl Ready {
         pipe.write_all(b"0\n")
     }
 
-    /// Says that it did not work, and why. Gives the text back if nobody waits.
+    /// Says that it did not work, and why. Gives the text back in the foreground, where nobody waits.
     pub fn failed(self, code: u8, text: &str) -> Option<String> {
-        match self.pipe.map(|mut pipe| pipe.write_all(format!("{code}\n{text}").as_bytes())) {
-            Some(Ok(())) => None,
-            _ => Some(text.to_owned()),
-        }
+        let Some(mut pipe) = self.pipe else { return Some(text.to_owned()) };
+        // A command that is gone needs no reason any more.
+        let _ = pipe.write_all(format!("{code}\n{text}").as_bytes());
+        None
+    }
+
+    /// Whether the command has gone away (it was interrupted) before it heard anything.
+    pub fn is_abandoned(&self) -> bool {
+        let Some(pipe) = &self.pipe else { return false };
+        // A pipe without a reader is in the state of error; poll(2) tells that unasked.
+        let mut state = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
+        poll(&mut state, PollTimeout::ZERO).is_ok_and(|changed| changed > 0)
     }
 }
 

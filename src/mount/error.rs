@@ -157,7 +157,9 @@ impl MountError {
             Self::AllowOtherForbidden => {
                 "ask the administrator to add the line user_allow_other to /etc/fuse.conf, or mount without it".to_owned()
             }
-            Self::Refused(_) => "a container needs the capability SYS_ADMIN to mount".to_owned(),
+            Self::Refused(_) => {
+                "FUSE mounts must be allowed for you on this machine; a container needs the capability SYS_ADMIN".to_owned()
+            }
             Self::Silent(_) => "start it with --foreground --log debug to see why".to_owned(),
             Self::Service { error, endpoint, bucket, credentials_from } => {
                 service_remedy(error, endpoint, bucket, credentials_from)

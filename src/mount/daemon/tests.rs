@@ -15,11 +15,18 @@ fn a_failure_reaches_the_command() {
 }
 
 #[test]
-fn a_failure_that_nobody_hears_comes_back() {
+fn in_the_foreground_a_failure_comes_back() {
     assert_eq!(Ready::nobody_waits().failed(1, "x").as_deref(), Some("x"));
+    assert!(!Ready::nobody_waits().is_abandoned());
+}
+
+#[test]
+fn a_command_that_went_away_is_noticed() {
     let (read, ready) = pair();
+    assert!(!ready.is_abandoned());
     drop(read);
-    assert_eq!(ready.failed(1, "x").as_deref(), Some("x"));
+    assert!(ready.is_abandoned());
+    assert_eq!(ready.failed(1, "x"), None);
 }
 
 #[test]

@@ -1,0 +1,344 @@
+//! `osirisfs mount` and `osirisfs umount` as a user runs them: the real program, the real kernel, the embedded server.
+//!
+//! Needs root and /dev/fuse.
+
+use osirisfs::mount::{control, table};
+use osirisfs::server::{Limits, Server, ServerConfig, Style, User};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_osirisfs");
+const BUCKET: &str = "cou-data";
+
+/// A server with one user and one bucket, a token file, and an empty folder to mount on.
+struct House {
+    runtime: tokio::runtime::Runtime,
+    server: Option<Server>,
+    dir: tempfile::TempDir,
+    token: String,
+}
+
+impl House {
+    fn new() -> House {
+        assert!(nix::unistd::geteuid().is_root(), "these tests mount: run them as root");
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let token = Server::token("alice_um");
+        let config = ServerConfig {
+            listen: ([127, 0, 0, 1], 0).into(),
+            data_dir: None,
+            users: vec![User { id: "alice_um".to_owned(), access_key: token.clone(), secret_key: None }],
+            buckets: vec![(BUCKET.to_owned(), "alice_um".to_owned())],
+            style: Style::default(),
+            limits: Limits::default(),
+        };
+        let server = Some(runtime.block_on(Server::start(config)).unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let house = House { runtime, server, dir, token };
+        fs::create_dir(house.mountpoint()).unwrap();
+        house.secret("token", &house.token);
+        house
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().canonicalize().unwrap().join(name)
+    }
+
+    fn mountpoint(&self) -> PathBuf {
+        self.path("mount")
+    }
+
+    fn endpoint(&self) -> String {
+        self.server.as_ref().unwrap().endpoint()
+    }
+
+    fn secret(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// `osirisfs WORDS` in the house's folder, without anything of this process's environment.
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).current_dir(self.dir.path()).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("HOME", self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    fn mount_words<'a>(&self, endpoint: &'a str) -> Vec<&'a str> {
+        vec!["mount", "--endpoint", endpoint, "--token-file", "token", BUCKET, "mount"]
+    }
+
+    /// Mounts with additional words; gives the daemon's process id.
+    fn mount(&self, more: &[&str]) -> i32 {
+        let endpoint = self.endpoint();
+        let mut words = self.mount_words(&endpoint);
+        words.extend(more);
+        let output = self.run(&words);
+        assert!(output.status.success(), "{output:?}");
+        assert!(output.stderr.is_empty() && output.stdout.is_empty(), "{output:?}");
+        self.daemon()
+    }
+
+    fn in_table(&self) -> Option<table::Mount> {
+        table::at(&self.mountpoint()).unwrap()
+    }
+
+    fn daemon(&self) -> i32 {
+        control::connect(&self.in_table().expect("mounted")).expect("the daemon listens").1
+    }
+
+    fn umount(&self, more: &[&str]) -> Output {
+        let mut words = vec!["umount", "mount"];
+        words.extend(more);
+        self.run(&words)
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        while self.in_table().is_some() {
+            let _ = osirisfs::mount::unmount::by_force(&self.mountpoint());
+        }
+        if let Some(server) = self.server.take() {
+            self.runtime.block_on(server.stop());
+        }
+    }
+}
+
+fn kill(pid: i32, signal: nix::sys::signal::Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
+}
+
+/// Ended, whether or not somebody has waited for it.
+fn is_gone(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
+}
+
+fn soon(what: &str, condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{what}: not within 10 s");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn words_of(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn mount_returns_when_it_answers_and_umount_when_the_daemon_has_ended() {
+    let house = House::new();
+    let pid = house.mount(&[]);
+    assert!(fs::metadata(house.mountpoint()).unwrap().is_dir());
+    let mount = house.in_table().unwrap();
+    assert_eq!((mount.fstype.as_str(), mount.source.as_str()), ("fuse.osirisfs", BUCKET));
+    assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), Path::new("/"));
+    for fd in 0..3 {
+        assert_eq!(fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap(), Path::new("/dev/null"));
+    }
+
+    let endpoint = house.endpoint();
+    let again = house.run(&house.mount_words(&endpoint));
+    assert_eq!(again.status.code(), Some(1));
+    assert!(words_of(&again).contains("already mounted"), "{again:?}");
+
+    let output = house.umount(&[]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(house.in_table().is_none() && is_gone(pid));
+
+    let nothing = house.umount(&[]);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(words_of(&nothing).contains("nothing is mounted"), "{nothing:?}");
+}
+
+#[test]
+fn a_mount_in_use_is_not_taken_away() {
+    let house = House::new();
+    let pid = house.mount(&[]);
+    let mut user = Command::new("sleep").arg("60").current_dir(house.mountpoint()).spawn().unwrap();
+    let output = house.umount(&[]);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let expected = format!("sleep (process {})", user.id());
+    assert!(words_of(&output).contains(&expected), "{output:?}");
+    assert!(house.in_table().is_some() && !is_gone(pid));
+
+    let output = house.umount(&["--lazy"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(house.in_table().is_none() && !is_gone(pid));
+    user.kill().unwrap();
+    user.wait().unwrap();
+    soon("the end of the daemon after the last close", || is_gone(pid));
+}
+
+#[test]
+fn every_way_to_unmount_ends_the_daemon() {
+    let house = House::new();
+    let mountpoint = house.mountpoint();
+    for (program, words) in [("umount", vec![]), ("fusermount3", vec!["-u"]), ("umount", vec!["-l"])] {
+        let pid = house.mount(&[]);
+        let output = Command::new(program).args(&words).arg(&mountpoint).output().unwrap();
+        assert!(output.status.success(), "{program} {words:?}: {output:?}");
+        soon(program, || is_gone(pid));
+        assert!(house.in_table().is_none());
+    }
+    for signal in [nix::sys::signal::SIGTERM, nix::sys::signal::SIGINT] {
+        let pid = house.mount(&[]);
+        kill(pid, signal);
+        soon(signal.as_str(), || is_gone(pid));
+        assert!(house.in_table().is_none(), "{signal} leaves a mount");
+    }
+}
+
+#[test]
+fn a_dead_mount_is_cleared_by_mount_and_by_umount() {
+    let house = House::new();
+    for _ in 0..2 {
+        let pid = house.mount(&[]);
+        kill(pid, nix::sys::signal::SIGKILL);
+        soon("the death of the daemon", || is_gone(pid));
+        let error = fs::metadata(house.mountpoint()).unwrap_err().raw_os_error();
+        assert!(matches!(error, Some(libc::ENOTCONN | libc::ECONNABORTED)), "{error:?}");
+    }
+    // The second mount stood where the first had died; now the second is dead.
+    let output = house.umount(&[]);
+    assert!(output.status.success() && words_of(&output).contains("had died"), "{output:?}");
+    assert!(house.in_table().is_none());
+}
+
+#[test]
+fn what_cannot_be_mounted_is_told_in_one_line_and_in_time() {
+    let house = House::new();
+    let endpoint = house.endpoint();
+    house.secret("wrong", "nonsense\n");
+    fs::write(house.path("open"), &house.token).unwrap();
+    fs::create_dir(house.path("full")).unwrap();
+    fs::write(house.path("full/file"), "").unwrap();
+    // It takes connections and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", silent.local_addr().unwrap());
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let plain_as_tls = endpoint.replace("http://", "https://");
+    let cases: &[(&str, &str, &str, &str, u8, &str)] = &[
+        (&endpoint, "token", "no-bucket", "mount", 1, "no bucket \"no-bucket\""),
+        (&endpoint, "wrong", BUCKET, "mount", 1, "does not accept the token"),
+        (&endpoint, "open", BUCKET, "mount", 2, "chmod 600"),
+        (&endpoint, "nowhere", BUCKET, "mount", 2, "does not exist"),
+        (&endpoint, "token", BUCKET, "missing", 1, "mkdir -p"),
+        (&endpoint, "token", BUCKET, "token", 1, "not a directory"),
+        (&endpoint, "token", BUCKET, "full", 1, "not empty"),
+        (&endpoint, "token", "a b", "mount", 2, "cannot be the name"),
+        (&closed, "token", BUCKET, "mount", 1, "cannot be reached"),
+        (&silent, "token", BUCKET, "mount", 1, "does not answer"),
+        ("https://no-such-host.invalid", "token", BUCKET, "mount", 1, "cannot be resolved"),
+        (&plain_as_tls, "token", BUCKET, "mount", 1, &plain_as_tls),
+    ];
+    for (endpoint, token, bucket, mountpoint, code, expected) in cases {
+        let began = Instant::now();
+        let output = house.run(&["mount", "--endpoint", endpoint, "--token-file", token, bucket, mountpoint]);
+        let words = words_of(&output);
+        assert_eq!(output.status.code(), Some((*code).into()), "{expected}: {words}");
+        assert!(words.contains(expected) && words.lines().count() == 1, "{expected}: {words}");
+        assert!(!words.contains(&house.token), "the token shows: {words}");
+        assert!(began.elapsed() < Duration::from_secs(15), "{expected}: {:?}", began.elapsed());
+        assert!(house.in_table().is_none(), "{expected} leaves a mount");
+    }
+}
+
+#[test]
+fn called_by_mount_as_its_helper() {
+    let house = House::new();
+    symlink(PROGRAM, house.path("mount.osirisfs")).unwrap();
+    symlink(PROGRAM, house.path("umount.fuse.osirisfs")).unwrap();
+    let mountpoint = house.mountpoint();
+    let options =
+        format!("ro,noatime,noexec,_netdev,endpoint={},token_file={}", house.endpoint(), house.path("token").display());
+    // systemd starts helpers with nearly no environment.
+    let mut helper = Command::new(house.path("mount.osirisfs"));
+    helper.args(["s3://cou-data/some/folder", mountpoint.to_str().unwrap(), "-o", &options]).env_clear();
+    let output = helper.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let line = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let line = line.lines().find(|line| line.contains(mountpoint.to_str().unwrap())).unwrap().to_owned();
+    assert!(line.contains("fuse.osirisfs cou-data/some/folder"), "{line}");
+    for flag in ["ro", "noatime", "noexec", "nosuid", "nodev"] {
+        assert!(line.split([' ', ',']).any(|word| word == flag), "{flag}: {line}");
+    }
+    let pid = house.daemon();
+    let output = Command::new(house.path("umount.fuse.osirisfs")).arg(&mountpoint).env_clear().output().unwrap();
+    assert!(output.status.success() && is_gone(pid), "{output:?}");
+
+    let mut wrong = Command::new(house.path("mount.osirisfs"));
+    wrong.args(["cou-data", mountpoint.to_str().unwrap(), "-o", "cache_siz=1G"]).env_clear();
+    let output = wrong.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "mount(8) takes 1 for a wrong call");
+    assert!(words_of(&output).contains("cache_size"), "{output:?}");
+}
+
+#[test]
+fn in_the_foreground_it_stays_and_ends_with_the_mount() {
+    let house = House::new();
+    let endpoint = house.endpoint();
+    let mut words = house.mount_words(&endpoint);
+    words.push("--foreground");
+    let start = || -> Child {
+        let child = house.command(&words).stderr(Stdio::piped()).spawn().unwrap();
+        soon("the mount", || house.in_table().is_some_and(|mount| control::connect(&mount).is_ok()));
+        child
+    };
+    let child = start();
+    kill(child.id() as i32, nix::sys::signal::SIGINT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(words_of(&output).contains("is mounted on") && words_of(&output).contains("has ended"), "{output:?}");
+    let mut child = start();
+    assert!(house.umount(&[]).status.success());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_token_is_nowhere_to_be_seen() {
+    let house = House::new();
+    let pid = house.mount(&["--log", "trace", "--log-file", "log"]);
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+    fs::read_dir(house.mountpoint()).unwrap().count();
+    assert!(house.umount(&[]).status.success());
+    let log = fs::read(house.path("log")).unwrap();
+    assert!(!log.is_empty());
+    for (what, bytes) in [("arguments", arguments), ("log", log)] {
+        let seen = bytes.windows(house.token.len()).any(|window| window == house.token.as_bytes());
+        assert!(!seen, "the token is in the {what}");
+    }
+}
+
+#[test]
+fn a_command_that_was_interrupted_leaves_no_mount() {
+    let house = House::new();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let mut child = house.command(&house.mount_words(&endpoint)).process_group(0).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    kill(-(child.id() as i32), nix::sys::signal::SIGINT);
+    assert!(!child.wait().unwrap().success());
+    soon("the end of the daemon", || !runs_with(&endpoint));
+    assert!(house.in_table().is_none());
+}
+
+/// Whether a process has this word among its arguments.
+fn runs_with(word: &str) -> bool {
+    let has = |path: PathBuf| {
+        fs::read(path.join("cmdline")).is_ok_and(|line| line.split(|b| *b == 0).any(|w| w == word.as_bytes()))
+    };
+    fs::read_dir("/proc").unwrap().flatten().any(|entry| has(entry.path()))
+}
