@@ -317,6 +317,7 @@ impl Fs {
         let fill = |state: &mut State| {
             state.object = marker.map(|info| Arc::new(object(&self.bucket, &marker_key, info)));
             state.asked = Some(asked);
+            state.knowledge = Knowledge::Full;
             if let Some(dir) = state.dir.as_mut() {
                 dir.marker = if marker.is_some() { Marker::Present } else { Marker::Absent };
             }
