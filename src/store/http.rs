@@ -1,5 +1,6 @@
 //! The HTTP connector under the SDK: hyper's pooled HTTP/1.1 client over rustls, and what its errors mean.
 
+use super::quickack::QuickAck;
 use super::{ErrorKind, Result, StoreConfig, StoreError};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -32,7 +33,7 @@ const IDLE: Duration = Duration::from_secs(25);
 /// Big frames: fewer wake-ups per byte of a download.
 const READ_BUFFER: usize = 1 << 20;
 
-type Connector = HttpsConnector<TcpConnector<Resolver>>;
+type Connector = HttpsConnector<QuickAck<TcpConnector<Resolver>>>;
 
 /// The SDK's view of the pool. Cheap to clone.
 #[derive(Clone)]
@@ -55,7 +56,7 @@ impl HttpService {
             .with_tls_config(tls_config(config)?)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(QuickAck(tcp));
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)

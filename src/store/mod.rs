@@ -19,6 +19,7 @@ mod limits;
 mod list;
 mod multipart;
 mod part_source;
+mod quickack;
 mod quirks;
 mod read;
 mod retry;
