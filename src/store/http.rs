@@ -25,8 +25,9 @@ use tower_service::Service;
 
 /// Time for the TCP handshake, divided among the addresses of a name.
 const CONNECT: Duration = Duration::from_secs(5);
-/// A peer that acknowledges nothing for so long is dead. One that acknowledges and is silent is only slow.
-const DEAD_PEER: Duration = Duration::from_secs(30);
+/// A peer that acknowledges nothing of what was sent for so long is dead; one that acknowledges and is silent is only
+/// slow. Longer than the keep-alive's half minute, because the kernel also counts a receive window that stays shut.
+const DEAD_PEER: Duration = Duration::from_secs(60);
 /// Less than the usual keep-alive time of servers and load balancers.
 const IDLE: Duration = Duration::from_secs(25);
 /// Big frames: fewer wake-ups per byte of a download.

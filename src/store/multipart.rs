@@ -5,7 +5,7 @@ use super::exchange::Extra;
 use super::headers::{multipart_etag, quoted, range_header, write_headers};
 use super::retry::{ASKING, COPYING, Tries, uploading};
 use super::upload_body::{md5, stream};
-use super::write::{Verdict, condition_header, stored_as};
+use super::write::{Verdict, condition_header, stored_as, unknown_grantee};
 use super::{Body, Condition, ETag, ErrorKind, PartDone, Result, Store, StoreError, Stored, WriteHeaders};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use base64::Engine;
@@ -29,7 +29,7 @@ impl Store {
                     Some(id) if !id.is_empty() => return Ok(id.to_owned()),
                     _ => Failure::nonsense(OP, &done.answer, "an answer without UploadId"),
                 },
-                Err(failure) => failure,
+                Err(failure) => unknown_grantee(failure, !with.grants.is_empty()),
             };
             tries.again(failure).await?;
         }
@@ -83,6 +83,7 @@ impl Store {
         if range.is_empty() {
             return Err(StoreError::local(ErrorKind::BadRange, OP, "the range is empty"));
         }
+        let named_version = source.contains("?versionId=");
         let source = self.part_source(source).await?;
         let mut tries = Tries::new(self, OP, key, self.store_for);
         loop {
@@ -105,7 +106,13 @@ impl Store {
                     Some(etag) if !etag.is_empty() => return Ok(PartDone { number, etag: ETag::new(etag) }),
                     _ => Failure::nonsense(OP, &done.answer, "an answer without ETag"),
                 },
-                Err(failure) => failure,
+                Err(mut failure) => {
+                    // RGW 20 takes the end of such a key for a version, however it is encoded.
+                    if named_version && failure.is(ErrorKind::NotFound) {
+                        failure.error.kind = ErrorKind::Unsupported;
+                    }
+                    failure
+                }
             };
             tries.again(failure).await?;
         }

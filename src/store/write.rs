@@ -53,6 +53,7 @@ impl Store {
         const OP: &str = "PutObject";
         let md5 = md5(OP, &body).await?;
         let ours = ETag::new(&hex::encode(md5));
+        let has_grants = headers.iter().any(|(name, _)| name.starts_with("x-amz-grant-"));
         let extra = Extra::from(headers);
         let mut tries = Tries::new(self, OP, key, self.store_for).with_upload(body.len());
         loop {
@@ -80,7 +81,7 @@ impl Store {
             if self.settles(OP, key, condition, Some(&ours), &tries, &mut failure).await? {
                 return Ok(Stored { etag: ours });
             }
-            tries.again(failure).await?;
+            tries.again(unknown_grantee(failure, has_grants)).await?;
         }
     }
 
@@ -223,6 +224,15 @@ fn key_failure(answer: &Answer, said: &aws_sdk_s3::types::Error) -> (String, Box
     failure.error.code = code.to_owned();
     failure.retry = retry;
     (said.key().unwrap_or_default().to_owned(), failure)
+}
+
+/// RGW answers 404 NoSuchKey to a grant to a user whom it has never seen.
+pub(super) fn unknown_grantee(mut failure: Box<Failure>, has_grants: bool) -> Box<Failure> {
+    if has_grants && failure.is(ErrorKind::NotFound) {
+        failure.error.kind = ErrorKind::BadRequest;
+        failure.error.message = "a grantee is not known to the service".into();
+    }
+    failure
 }
 
 fn fits_xml(key: &str) -> bool {
