@@ -4,7 +4,7 @@ use super::errors_from_sdk::Failure;
 use super::exchange::{Extra, HeaderList};
 use super::headers::{copy_source, grant_headers, quoted, write_headers};
 use super::retry::{COPYING, Tries};
-use super::write::unknown_grantee;
+use super::settle::{explain, has_grants};
 use super::{ETag, ErrorKind, Grant, Result, Store, StoreError, Stored, WriteHeaders};
 use aws_sdk_s3::types::MetadataDirective;
 
@@ -24,7 +24,6 @@ impl Store {
         grants: &[Grant],
     ) -> Result<Stored> {
         let extra = Extra::from(copy_headers(replace, grants)?);
-        let has_grants = !grants.is_empty() || replace.is_some_and(|with| !with.grants.is_empty());
         let directive = if replace.is_some() { MetadataDirective::Replace } else { MetadataDirective::Copy };
         let mut tries = Tries::new(self, OP, target, self.store_for);
         loop {
@@ -50,10 +49,10 @@ impl Store {
                     _ => Failure::nonsense(OP, &done.answer, "an answer without ETag"),
                 },
                 // Which of the two is missing, the source or a grantee?
-                Err(failure) if has_grants && failure.is(ErrorKind::NotFound) => {
-                    unknown_grantee(failure, self.head(source).await.is_ok())
+                Err(failure) if failure.is(ErrorKind::NotFound) && has_grants(&extra) => {
+                    if self.head(source).await.is_ok() { explain(failure, &extra) } else { failure }
                 }
-                Err(failure) => failure,
+                Err(failure) => explain(failure, &extra),
             };
             tries.again(failure).await?;
         }

@@ -22,6 +22,7 @@ mod part_source;
 mod quirks;
 mod read;
 mod retry;
+mod settle;
 mod types;
 mod upload_body;
 mod write;

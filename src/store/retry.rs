@@ -78,6 +78,11 @@ impl Tries {
         self
     }
 
+    /// A store for questions that belong to this operation: they end when it ends.
+    pub(super) fn asker(&self) -> Store {
+        Store { ask_for: self.deadline.saturating_duration_since(Instant::now()), ..self.store.clone() }
+    }
+
     /// One attempt: waits for a connection's place, sends, waits for the answer at most `limit`.
     pub(super) async fn attempt<T, E, F, Fut>(&mut self, limit: Duration, extra: Extra, call: F) -> Outcome<Done<T>>
     where
