@@ -46,8 +46,11 @@ impl Store {
         let (a, b, c, d) =
             tokio::join!(self.delete(&keys[0]), self.delete(&keys[1]), self.delete(&keys[2]), self.delete(&keys[3]));
         for (key, gone) in keys.iter().zip([a, b, c, d]) {
-            if let Err(error) = gone.as_ref().err().filter(|e| e.kind != ErrorKind::Denied).map_or(Ok(()), Err) {
-                tracing::warn!("the probe object {key} could not be deleted: {error}");
+            match gone {
+                Err(error) if error.kind != ErrorKind::Denied => {
+                    tracing::warn!("the probe object {key} could not be deleted: {error}");
+                }
+                _ => {}
             }
         }
         let (quoted, plain) = (if_clear(quoted)?, if_clear(plain)?);
