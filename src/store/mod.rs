@@ -23,6 +23,7 @@ mod quickack;
 mod quirks;
 mod read;
 mod retry;
+mod settle;
 mod types;
 mod upload_body;
 mod write;
