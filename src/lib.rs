@@ -14,4 +14,5 @@ pub mod mount;
 pub mod names;
 pub mod server;
 pub mod store;
+pub mod sync;
 pub mod sys;

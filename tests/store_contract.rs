@@ -45,6 +45,7 @@ cases! {
     bodies_of_all_kinds,
     ranges_and_conditions_of_reading,
     odd_keys,
+    parts_of_odd_keys,
     pages_of_a_listing,
     quirks_are_probed_and_cleaned_up,
     conditions_of_writing,

@@ -29,15 +29,16 @@ pub trait Backlog: Send + Sync + 'static {
 
 impl Backlog for Fs {
     async fn pending(&self) -> usize {
-        Fs::pending(self).await
+        Fs::pending(self).len()
     }
 
     async fn pending_paths(&self) -> Vec<String> {
-        Fs::pending_paths(self).await
+        Fs::pending(self)
     }
 
     async fn sync_all(&self) -> NotStored {
-        Fs::sync_all(self).await
+        let unstored = Fs::sync_all(self).await;
+        unstored.into_iter().map(|one| (one.path, one.error)).collect()
     }
 }
 

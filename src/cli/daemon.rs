@@ -4,7 +4,7 @@ use super::control::{Backlog, Control, NotStored};
 use super::exit::{DONE, Failure, NOT_STORED};
 use super::{logging, notify};
 use crate::config::Settings;
-use crate::fs::Fs;
+use crate::fs::{self, Fs};
 use crate::fuse::{self, Mounted};
 use crate::mount::daemon::Ready;
 use crate::mount::{MountError, check, control, device, table, tune, unmount};
@@ -116,7 +116,7 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
     };
     let store = Store::new(settings.store_config()).map_err(service)?;
     first_answer(&store, settings.ask_for).await.map_err(service)?;
-    let fs = tokio::time::timeout(OPENING, Fs::open(settings, store.clone()))
+    let fs = tokio::time::timeout(OPENING, Fs::start(fs::Options::of(settings), store.clone()))
         .await
         .map_err(|_| MountError::ServiceSlow { endpoint: settings.endpoint.clone(), seconds: OPENING.as_secs() })?
         .map_err(service)?;

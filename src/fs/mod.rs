@@ -1,36 +1,193 @@
 //! The file system core: POSIX verbs over the rooms below. Knows nothing of FUSE.
 //!
-//! STAND-IN of the cli branch: only what the daemon calls, with nothing to store. To be replaced at merge.
+//! One file a group of verbs. Each verb has an async method that may ask the service; those that can often be answered
+//! from memory have a `try_` twin that never waits, for the FUSE thread.
 
-use crate::config::Settings;
-use crate::store::{Store, StoreError};
-use std::sync::Arc;
+mod acl;
+mod attr;
+mod background;
+mod commit;
+mod create;
+mod error;
+mod handle;
+mod lookup;
+mod meta_commit;
+mod open;
+mod options;
+mod orphan;
+mod read;
+mod readdir;
+mod remove;
+mod rename;
+mod rename_dir;
+mod resolve;
+mod send;
+mod setattr;
+mod statahead;
+mod statfs;
+mod stream;
+mod sync;
+mod write;
+mod xattr;
 
-/// A file system over one bucket.
+pub use attr::{Attr, Entry};
+pub use background::Unstored;
+pub use create::Caller;
+pub use error::{FsError, Result};
+pub use handle::Opened;
+pub use lookup::Found;
+pub use options::Options;
+pub use readdir::Row;
+pub use rename::RenameRule;
+pub use setattr::{Change, SetTime};
+pub use statfs::Space;
+
+use crate::cache::{BlockCache, Fetcher, Identity, Origin};
+use crate::draft::Base;
+use crate::inode::{Inode, Marker, Object, ROOT, State, Table};
+use crate::meta::{self, Attrs, Kind, Time};
+use crate::store::{ETag, ObjectHeaders, ObjectInfo, Store, StoreError};
+use crate::sync::{DIRTY, LEAF, Ranked};
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::{Instant, SystemTime};
+use tokio::sync::{RwLock, Semaphore};
+
+/// Requests that one operation may have in flight when it walks over many keys.
+const WIDE: usize = 32;
+/// Parts on their way at the same time, over all files.
+const PARTS: usize = 12;
+
+/// A mounted bucket.
 pub struct Fs {
-    /// The bucket.
-    pub store: Store,
+    me: Weak<Fs>,
+    options: Options,
+    store: Store,
+    bucket: Arc<str>,
+    table: Table,
+    fetch: Fetcher,
+    handles: handle::Handles,
+    /// Inodes with something to store that no open handle will store.
+    dirty: Ranked<DIRTY, HashMap<u64, background::Waiting>>,
+    /// Held for reading by whatever turns a name into a key and uses it for a write, for writing by the renaming of a
+    /// directory: then no key below it may be in use.
+    tree: RwLock<()>,
+    parts: Arc<Semaphore>,
+    heads: statahead::Heads,
+    space: Ranked<LEAF, Option<(Instant, Space)>>,
+    hidden: std::sync::atomic::AtomicUsize,
 }
 
 impl Fs {
-    /// Checks the bucket.
-    pub async fn open(_settings: &Settings, store: Store) -> Result<Arc<Fs>, StoreError> {
-        store.head_bucket().await?;
-        Ok(Arc::new(Fs { store }))
+    /// Opens a bucket: asks the service whether it is there and may be seen.
+    pub async fn start(options: Options, store: Store) -> std::result::Result<Arc<Fs>, StoreError> {
+        let bucket: Arc<str> = store.bucket().into();
+        let root_key = root_marker(&options.prefix);
+        let asked = Instant::now();
+        let (info, marker) = futures::future::join(store.head_bucket(), store.head(&root_key)).await;
+        let info = info?;
+        let (attrs, xattrs) = match &marker {
+            Ok(marker) => meta::decode(&marker.headers, true, 0, marker.modified, &options.defaults),
+            Err(_) => meta::decode(&ObjectHeaders::default(), true, 0, SystemTime::now(), &options.defaults),
+        };
+        let mut root = State::new(Attrs { kind: Kind::Dir, ..attrs }, xattrs);
+        root.asked = Some(asked);
+        if let Some(dir) = root.dir.as_mut() {
+            dir.marker = if marker.is_ok() { Marker::Present } else { Marker::Absent };
+        }
+        if let Ok(marker) = &marker {
+            root.object = Some(Arc::new(object(&bucket, &root_key, marker)));
+        }
+        let fs = Arc::new_cyclic(|me| Fs {
+            me: me.clone(),
+            table: Table::new(&options.prefix, root),
+            fetch: Fetcher::new(BlockCache::new(options.cache_size), store.clone()),
+            handles: handle::Handles::default(),
+            dirty: Ranked::new(HashMap::new()),
+            tree: RwLock::new(()),
+            parts: Arc::new(Semaphore::new(PARTS)),
+            heads: statahead::Heads::default(),
+            space: Ranked::new(Some((asked, Space::of(&info)))),
+            hidden: Default::default(),
+            options,
+            bucket,
+            store,
+        });
+        background::start(&fs);
+        Ok(fs)
     }
 
-    /// Stores everything pending; gives what could not be stored, as (path, error).
-    pub async fn sync_all(&self) -> Vec<(String, String)> {
-        Vec::new()
+    /// The store below, for its counters.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
-    /// How many files are pending.
-    pub async fn pending(&self) -> usize {
-        0
+    /// Inodes in the table.
+    pub fn known_inodes(&self) -> usize {
+        self.table.len()
     }
 
-    /// Which files are pending.
-    pub async fn pending_paths(&self) -> Vec<String> {
-        Vec::new()
+    fn inode(&self, ino: u64) -> Result<Arc<Inode>> {
+        self.table.get(ino).ok_or(FsError::stale())
     }
+
+    /// The key of a file, or of a directory's marker. [`FsError::stale`] if the name is gone.
+    fn key(&self, ino: u64, is_dir: bool) -> Result<String> {
+        if ino == ROOT {
+            return Ok(root_marker(&self.options.prefix));
+        }
+        if is_dir {
+            return self.table.dir_key(ino).ok_or(FsError::stale());
+        }
+        Ok(self.table.file_key(ino).ok_or(FsError::stale())??)
+    }
+
+    /// Where the bytes of an inode's stored object can be fetched.
+    fn origin(&self, inode: &Inode, state: &State, base: &Base) -> Result<Origin> {
+        let key = match &state.orphan {
+            Some(key) => key.clone(),
+            None => self.key(inode.ino, false)?,
+        };
+        Ok(Origin { id: base.id.clone(), key, etag: base.etag.clone(), size: base.size })
+    }
+
+    fn identity(&self, key: &str, etag: &ETag) -> Arc<Identity> {
+        Identity::new(&self.bucket, key, etag)
+    }
+
+    fn writable(&self) -> Result<()> {
+        if self.options.read_only { Err(FsError::read_only()) } else { Ok(()) }
+    }
+}
+
+/// What a HEAD says, as the object behind an inode.
+fn object(bucket: &Arc<str>, key: &str, info: &ObjectInfo) -> Object {
+    Object {
+        id: Identity::new(bucket, key, &info.etag),
+        etag: info.etag.clone(),
+        size: info.size,
+        modified: info.modified,
+        listed: None,
+        headers: Some(Arc::new(info.headers.clone())),
+        tag_count: info.tag_count,
+        acl: None,
+        cold: info.headers.storage_class.as_deref().is_some_and(is_cold) && !info.restored,
+    }
+}
+
+fn is_cold(class: &str) -> bool {
+    matches!(class, "GLACIER" | "DEEP_ARCHIVE")
+}
+
+fn base_of(object: &Object) -> Base {
+    Base { id: object.id.clone(), etag: object.etag.clone(), size: object.size }
+}
+
+/// Where the root directory keeps its own attributes: a bucket's root has no key of its own.
+fn root_marker(prefix: &str) -> String {
+    if prefix.is_empty() { format!("{}/root", crate::names::RESERVED) } else { prefix.to_string() }
+}
+
+fn now() -> Time {
+    Time::from(SystemTime::now())
 }

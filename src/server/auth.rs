@@ -69,13 +69,14 @@ impl S3Auth for Users {
     }
 }
 
-/// A token without a password is denied, anything else that is not known is no access key.
+/// RGW with LDAP says that a token with a wrong name or password is no access key; anything that is not a token, or a
+/// token without a password, is just denied.
 fn unknown_key(access_key: &str) -> S3Error {
     let token = BASE64.decode(access_key).ok();
     let token = token.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
     match token.as_ref().map(|token| &token["RGW_TOKEN"]["key"]) {
-        Some(key) if key == "" => s3_error!(AccessDenied),
-        _ => s3_error!(InvalidAccessKeyId),
+        Some(serde_json::Value::String(key)) if !key.is_empty() => s3_error!(InvalidAccessKeyId),
+        _ => s3_error!(AccessDenied),
     }
 }
 

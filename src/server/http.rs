@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,7 +20,7 @@ use tokio::task::JoinSet;
 
 use super::Style;
 use super::auth::Users;
-use super::backend::{RawRange, error, text};
+use super::backend::{RawHeaders, error, metadata_size, text};
 use super::fault::{CountedBody, Fault, Hook, RequestInfo};
 use super::log::{Entry, RequestLog};
 use super::operation::{Operation, is_legal_path};
@@ -43,6 +42,8 @@ pub(crate) struct Front {
     pub(crate) log: RequestLog,
     pub(crate) hook: RwLock<Option<Arc<Hook>>>,
     pub(crate) requests: AtomicU64,
+    /// The most user metadata of a request.
+    pub(crate) metadata: usize,
 }
 
 /// The connection is to be dropped.
@@ -156,16 +157,20 @@ impl Front {
     }
 
     async fn work(&self, mut parts: request::Parts, body: Incoming, operation: &Operation) -> S3Result<Response<Body>> {
+        if metadata_size(&parts.headers) > self.metadata {
+            // RGW's front end refuses a request with large headers before anybody reads it, so without an error code.
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            return Ok(response);
+        }
         let caller = self.users.identify(&mut parts, self.style)?;
         parts.extensions.insert(caller);
         if !is_legal_path(parts.uri.path()) {
             return Err(error::invalid_object_name());
         }
-        // Not if it is signed: the signature may be over this header too.
-        if !parts.headers.contains_key(header::AUTHORIZATION)
-            && let Some(range) = parts.headers.remove(header::RANGE)
-        {
-            parts.extensions.insert(RawRange(range));
+        let signed = parts.uri.query().is_some_and(|query| query.contains("Signature="));
+        if !signed && !parts.headers.contains_key(header::AUTHORIZATION) {
+            hide_headers(&mut parts);
         }
         let request = Request::from_parts(parts, Body::from(body));
         let called = self.service.call(request).await;
@@ -174,10 +179,12 @@ impl Front {
             unknown.set_source(error.into());
             unknown
         })?;
-        if self.style == Style::Rgw16 && operation.name == "CompleteMultipartUpload" {
-            return Ok(response.map(without_quotes));
+        match operation.name {
+            "CompleteMultipartUpload" | "CopyObject" | "UploadPartCopy" if self.style == Style::Rgw16 => {
+                Ok(response.map(without_quotes))
+            }
+            _ => Ok(response),
         }
-        Ok(response)
     }
 
     fn add_headers(&self, response: &mut Response<Body>) {
@@ -192,12 +199,33 @@ impl Front {
     }
 }
 
-/// Release 16 answers Complete with an empty ETag element, without even the quotes.
+/// Leaves only those headers to the protocol crate that it needs to know the operation and to read the body.
+fn hide_headers(parts: &mut request::Parts) {
+    const SHOWN: [HeaderName; 6] = [
+        header::HOST,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::CONTENT_TYPE,
+        HeaderName::from_static("x-amz-copy-source"),
+        HeaderName::from_static("x-amz-copy-source-range"),
+    ];
+    let all = std::mem::take(&mut parts.headers);
+    for name in SHOWN {
+        if let Some(value) = all.get(&name) {
+            parts.headers.insert(name, value.clone());
+        }
+    }
+    parts.extensions.insert(RawHeaders(all));
+}
+
+/// Release 16 writes the ETags of these answers without quotes.
 fn without_quotes(body: Body) -> Body {
     let Some(bytes) = body.bytes() else { return body };
     let text = String::from_utf8_lossy(&bytes);
-    let text = text.replace("<ETag>&quot;&quot;</ETag>", "<ETag></ETag>").replace("<ETag>\"\"</ETag>", "<ETag></ETag>");
-    Body::from(Bytes::from(text))
+    let Some((before, rest)) = text.split_once("<ETag>") else { return body };
+    let Some((etag, after)) = rest.split_once("</ETag>") else { return body };
+    let etag = etag.replace("&quot;", "").replace('"', "");
+    Body::from(format!("{before}<ETag>{etag}</ETag>{after}"))
 }
 
 /// Binds the listener.

@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use auth::Users;
-use backend::{Backend, Service};
+use backend::{Append, Backend, Service};
 use http::Front;
 
 pub use fault::{Fault, Hook, RequestInfo};
@@ -142,6 +142,7 @@ impl Server {
         let mut builder = S3ServiceBuilder::new(Service(backend.clone()));
         builder.set_auth(Auth(users.clone()));
         builder.set_access(LetThrough);
+        builder.set_route(Append(backend.clone()));
         let front = Arc::new(Front {
             service: builder.build(),
             users,
@@ -149,6 +150,7 @@ impl Server {
             log: RequestLog::default(),
             hook: RwLock::new(None),
             requests: AtomicU64::new(1),
+            metadata: config.limits.metadata,
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

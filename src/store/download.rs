@@ -1,6 +1,6 @@
 //! The body of a GET, resumed where it broke.
 
-use super::errors_from_sdk::Failure;
+use super::errors_from_sdk::{Failure, Outcome};
 use super::http::chain;
 use super::limits::Permit;
 use super::retry::Tries;
@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A body that gives nothing for so long is fetched anew.
-const STALL: Duration = Duration::from_secs(30);
+pub(super) const STALL: Duration = Duration::from_secs(30);
 
 /// A body on its way.
 pub(super) struct Arriving {
@@ -63,7 +63,7 @@ impl GetBody {
             }
             let failure = match &mut self.arriving {
                 None => self.resume().await.err(),
-                Some(arriving) => match tokio::time::timeout(STALL, arriving.stream.next()).await {
+                Some(arriving) => match tokio::time::timeout(self.store.inner.stall, arriving.stream.next()).await {
                     Ok(Some(Ok(frame))) => match self.take(frame) {
                         Some(bytes) => return Ok(Some(bytes)),
                         None => continue,
@@ -96,7 +96,7 @@ impl GetBody {
         Some(frame)
     }
 
-    async fn resume(&mut self) -> std::result::Result<(), Failure> {
+    async fn resume(&mut self) -> Outcome<()> {
         let (store, key) = (self.store.clone(), self.key.clone());
         let request = GetRequest {
             range: Some(self.reached..self.range.end),
@@ -117,6 +117,6 @@ impl GetBody {
     }
 }
 
-fn broken(words: &str) -> Failure {
+fn broken(words: &str) -> Box<Failure> {
     Failure::unclear("GetObject", ErrorKind::Server, words)
 }

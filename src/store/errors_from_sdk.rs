@@ -22,15 +22,18 @@ pub(super) struct Failure {
     pub(super) date: Option<SystemTime>,
 }
 
+/// What an attempt gives.
+pub(super) type Outcome<T> = Result<T, Box<Failure>>;
+
 impl Failure {
     /// A failure that another attempt may cure, of a request that may have been carried out.
-    pub(super) fn unclear(op: &'static str, kind: ErrorKind, message: impl Into<String>) -> Failure {
+    pub(super) fn unclear(op: &'static str, kind: ErrorKind, message: impl Into<String>) -> Box<Failure> {
         let error = StoreError::local(kind, op, message);
-        Failure { error, retry: true, unclear: true, after: None, date: None }
+        Box::new(Failure { error, retry: true, unclear: true, after: None, date: None })
     }
 
     /// An answer that makes no sense.
-    pub(super) fn nonsense(op: &'static str, answer: &Answer, message: impl Into<String>) -> Failure {
+    pub(super) fn nonsense(op: &'static str, answer: &Answer, message: impl Into<String>) -> Box<Failure> {
         let mut failure = Failure::unclear(op, ErrorKind::Server, message);
         failure.error.status = Some(answer.status);
         failure.error.request_id = answer.request_id();
@@ -38,8 +41,8 @@ impl Failure {
     }
 
     /// A failure that no repetition cures.
-    pub(super) fn fatal(error: StoreError) -> Failure {
-        Failure { error, retry: false, unclear: false, after: None, date: None }
+    pub(super) fn fatal(error: StoreError) -> Box<Failure> {
+        Box::new(Failure { error, retry: false, unclear: false, after: None, date: None })
     }
 
     pub(super) fn is(&self, kind: ErrorKind) -> bool {
@@ -117,7 +120,7 @@ fn may_have_happened(status: u16) -> bool {
 }
 
 /// Reads an SDK error. `answer` is what the wire showed, if there was an answer.
-pub(super) fn from_sdk<E>(op: &'static str, answer: Option<&Answer>, error: SdkError<E, HttpResponse>) -> Failure
+pub(super) fn from_sdk<E>(op: &'static str, answer: Option<&Answer>, error: SdkError<E, HttpResponse>) -> Box<Failure>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -145,7 +148,7 @@ where
     }
 }
 
-fn from_answer<E>(op: &'static str, answer: &Answer, error: SdkError<E, HttpResponse>) -> Failure
+fn from_answer<E>(op: &'static str, answer: &Answer, error: SdkError<E, HttpResponse>) -> Box<Failure>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -163,7 +166,7 @@ where
     };
     let error = StoreError { kind, op, status: Some(answer.status), code, message, request_id: answer.request_id() };
     let after = answer.number("retry-after").map(Duration::from_secs);
-    Failure { error, retry, unclear: may_have_happened(answer.status), after, date: answer.date() }
+    Box::new(Failure { error, retry, unclear: may_have_happened(answer.status), after, date: answer.date() })
 }
 
 fn causes<E>(error: SdkError<E, HttpResponse>) -> String

@@ -114,7 +114,8 @@ impl Intercept for Exchange {
         Ok(())
     }
 
-    fn read_before_deserialization(
+    // Later hooks see headers that the SDK has already dropped (an `Expires` that is no date).
+    fn read_after_transmit(
         &self,
         context: &BeforeDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,

@@ -20,6 +20,11 @@ pub(super) fn copy_source(bucket: &str, key: &str) -> String {
     format!("{}/{}", utf8_percent_encode(bucket, STRICT), utf8_percent_encode(key, STRICT_PATH))
 }
 
+/// Encodes an encoded copy source once more.
+pub(super) fn encode(source: &str) -> String {
+    utf8_percent_encode(source, STRICT_PATH).to_string()
+}
+
 /// An etag as HTTP wants it.
 pub(super) fn quoted(etag: &ETag) -> String {
     format!("\"{}\"", etag.as_str())

@@ -82,7 +82,8 @@ impl HttpConnector for HttpService {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.client.clone();
         HttpConnectorFuture::new(async move {
-            let request = request.try_into_http1x().map_err(|e| ConnectorError::user(Box::new(e)))?;
+            let mut request = request.try_into_http1x().map_err(|e| ConnectorError::user(Box::new(e)))?;
+            say_empty(&mut request);
             let answer = client.request(request).await.map_err(|e| {
                 let error = TransportError::from_hyper(&e);
                 ConnectorError::other(Box::new(error), None)
@@ -90,6 +91,14 @@ impl HttpConnector for HttpService {
             HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
                 .map_err(|e| ConnectorError::other(e.into(), None))
         })
+    }
+}
+
+/// hyper sends no Content-Length with an empty body, and RGW refuses such an UploadPartCopy (411).
+fn say_empty(request: &mut ::http::Request<SdkBody>) {
+    let sends = matches!(*request.method(), ::http::Method::PUT | ::http::Method::POST);
+    if sends && request.body().content_length() == Some(0) {
+        request.headers_mut().insert(::http::header::CONTENT_LENGTH, ::http::HeaderValue::from_static("0"));
     }
 }
 

@@ -18,6 +18,7 @@ mod http;
 mod limits;
 mod list;
 mod multipart;
+mod part_source;
 mod quirks;
 mod read;
 mod retry;
@@ -103,8 +104,12 @@ struct Inner {
     limits: Limits,
     counters: Counters,
     quirks: tokio::sync::Mutex<Option<Quirks>>,
+    /// Whether the source of a part is decoded twice; see part_source.rs.
+    decodes_twice: tokio::sync::Mutex<Option<bool>>,
     /// The `Server` header as last seen.
     server: Mutex<Option<String>>,
+    /// A body that gives nothing for so long is fetched anew.
+    stall: Duration,
 }
 
 /// What to fetch of an object.
@@ -133,7 +138,9 @@ impl Store {
             limits: Limits::new(config.max_connections),
             counters: Counters::default(),
             quirks: tokio::sync::Mutex::new(None),
+            decodes_twice: tokio::sync::Mutex::new(None),
             server: Mutex::new(None),
+            stall: download::STALL,
             config,
         };
         Ok(Store { inner: Arc::new(inner), ask_for, store_for })
@@ -192,3 +199,6 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::errors_from_sdk::Failure;
 use super::exchange::Extra;
-use super::headers::{copy_source, multipart_etag, quoted, range_header, write_headers};
+use super::headers::{multipart_etag, quoted, range_header, write_headers};
 use super::retry::{ASKING, COPYING, Tries, uploading};
 use super::upload_body::{md5, stream};
 use super::write::{Verdict, condition_header, stored_as};
@@ -83,6 +83,7 @@ impl Store {
         if range.is_empty() {
             return Err(StoreError::local(ErrorKind::BadRange, OP, "the range is empty"));
         }
+        let source = self.part_source(source).await?;
         let mut tries = Tries::new(self, OP, key, self.store_for);
         loop {
             let attempt = tries.attempt(COPYING, Extra::default(), |client, exchange| {
@@ -92,7 +93,7 @@ impl Store {
                     .key(key)
                     .upload_id(upload)
                     .part_number(number as i32)
-                    .copy_source(copy_source(self.bucket(), source))
+                    .copy_source(&source)
                     .copy_source_if_match(quoted(source_etag))
                     .copy_source_range(range_header(&range))
                     .customize()
@@ -179,9 +180,14 @@ impl Store {
                 }
                 Err(failure) => failure,
             };
-            if failure.is(ErrorKind::NoSuchUpload) && tries.unclear {
+            // RGW 16 says 500 InternalError ("already in progress") of an upload that is gone.
+            if failure.error.status == Some(500) && self.upload_is_gone(key, upload).await? {
+                failure.error.kind = ErrorKind::NoSuchUpload;
+            }
+            if failure.is(ErrorKind::NoSuchUpload) {
+                let unclear = tries.unclear || failure.unclear;
                 return match (self.head(key).await, &ours) {
-                    (Ok(info), Some(ours)) if info.etag == *ours => Ok(Stored { etag: info.etag }),
+                    (Ok(info), Some(ours)) if unclear && info.etag == *ours => Ok(Stored { etag: info.etag }),
                     _ => Err(failure.error),
                 };
             }
@@ -190,6 +196,10 @@ impl Store {
             }
             tries.again(failure).await?;
         }
+    }
+
+    async fn upload_is_gone(&self, key: &str, upload: &str) -> Result<bool> {
+        Ok(!self.list_uploads(key).await?.iter().any(|pending| pending.key == key && pending.id == upload))
     }
 
     /// The etag after a completion that did not tell it.

@@ -97,7 +97,7 @@ impl Store {
         refused(self.probe_put(key, Some(header)).await)
     }
 
-    async fn probe_put(&self, key: &str, header: Option<(&str, String)>) -> Result<String> {
+    pub(super) async fn probe_put(&self, key: &str, header: Option<(&str, String)>) -> Result<String> {
         let headers: HeaderList = header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let body = Body::from(Bytes::from_static(b"probe"));
         let stored = self.put_with(key, body, headers, &Condition::Always, true).await?;

@@ -1,7 +1,7 @@
 //! HEAD and GET of an object.
 
 use super::download::{Arriving, GetBody, Opened};
-use super::errors_from_sdk::Failure;
+use super::errors_from_sdk::{Failure, Outcome};
 use super::exchange::Extra;
 use super::headers::{is_encrypted, object_info, parse_content_range, quoted, range_header};
 use super::retry::{ASKING, Done, Tries};
@@ -61,12 +61,7 @@ impl Store {
     }
 
     /// One attempt at a GET.
-    pub(super) async fn open(
-        &self,
-        tries: &mut Tries,
-        key: &str,
-        request: &GetRequest,
-    ) -> std::result::Result<Opened, Failure> {
+    pub(super) async fn open(&self, tries: &mut Tries, key: &str, request: &GetRequest) -> Outcome<Opened> {
         let done = tries
             .attempt(ASKING, Extra::default(), |client, exchange| {
                 client
@@ -85,11 +80,7 @@ impl Store {
     }
 
     /// Makes sure that the bytes that will come are the bytes that were asked for.
-    async fn check_answer(
-        &self,
-        done: Done<GetObjectOutput>,
-        request: &GetRequest,
-    ) -> std::result::Result<Opened, Failure> {
+    async fn check_answer(&self, done: Done<GetObjectOutput>, request: &GetRequest) -> Outcome<Opened> {
         let Done { output, answer, permit } = done;
         let nonsense = |words: &str| Err(Failure::nonsense(GET, &answer, words));
         let length = answer.number("content-length");
@@ -117,16 +108,19 @@ impl Store {
         let mut stream = output.body;
         // A proxy's error page with status 200 in place of the object.
         let is_xml = info.headers.content_type.as_deref().is_some_and(|text| text.contains("xml"));
-        if answer.status == 200 && size <= SUSPICIOUS && is_xml && !is_encrypted(&answer) {
-            if let Some(md5) = info.etag.as_md5() {
-                let whole = tokio::time::timeout(ASKING, stream.collect()).await;
-                let Ok(Ok(whole)) = whole else { return nonsense("the body broke off") };
-                let whole = whole.into_bytes();
-                if !hex::encode(md5::Md5::digest(&whole)).eq_ignore_ascii_case(md5) {
-                    return nonsense("the bytes do not fit the ETag");
-                }
-                stream = ByteStream::from(whole);
+        if answer.status == 200
+            && size <= SUSPICIOUS
+            && is_xml
+            && !is_encrypted(&answer)
+            && let Some(md5) = info.etag.as_md5()
+        {
+            let whole = tokio::time::timeout(ASKING, stream.collect()).await;
+            let Ok(Ok(whole)) = whole else { return nonsense("the body broke off") };
+            let whole = whole.into_bytes();
+            if !hex::encode(md5::Md5::digest(&whole)).eq_ignore_ascii_case(md5) {
+                return nonsense("the bytes do not fit the ETag");
             }
+            stream = ByteStream::from(whole);
         }
         let skip = wanted.start - coming.start;
         Ok(Opened { info, range: wanted, arriving: Arriving { stream, skip, _permit: permit } })
@@ -134,7 +128,7 @@ impl Store {
 }
 
 /// The conditions, checked again here: a service may ignore them.
-fn refuse_other_version(etag: &ETag, request: &GetRequest) -> std::result::Result<(), Failure> {
+fn refuse_other_version(etag: &ETag, request: &GetRequest) -> Outcome<()> {
     if request.if_match.as_ref().is_some_and(|wanted| wanted != etag) {
         let error = StoreError::local(ErrorKind::PreconditionFailed, GET, "the object is another one now");
         return Err(Failure::fatal(error));

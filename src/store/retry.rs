@@ -1,6 +1,6 @@
 //! The one retry loop: a deadline for the whole operation, a time-out for each attempt, growing pauses between them.
 
-use super::errors_from_sdk::{Failure, from_sdk};
+use super::errors_from_sdk::{Failure, Outcome, from_sdk};
 use super::exchange::{Answer, Exchange, Extra};
 use super::limits::Permit;
 use super::{ErrorKind, Result, Store, StoreError};
@@ -79,12 +79,7 @@ impl Tries {
     }
 
     /// One attempt: waits for a connection's place, sends, waits for the answer at most `limit`.
-    pub(super) async fn attempt<T, E, F, Fut>(
-        &mut self,
-        limit: Duration,
-        extra: Extra,
-        call: F,
-    ) -> std::result::Result<Done<T>, Failure>
+    pub(super) async fn attempt<T, E, F, Fut>(&mut self, limit: Duration, extra: Extra, call: F) -> Outcome<Done<T>>
     where
         F: FnOnce(&Client, Exchange) -> Fut,
         Fut: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
@@ -115,7 +110,7 @@ impl Tries {
         result
     }
 
-    fn log<T>(&self, result: &std::result::Result<Done<T>, Failure>, ms: u64) {
+    fn log<T>(&self, result: &Outcome<Done<T>>, ms: u64) {
         let (op, key, tries, up) = (self.op, self.key.as_str(), self.number, self.upload);
         match result {
             Ok(done) => {
@@ -130,7 +125,7 @@ impl Tries {
     }
 
     /// After a failure: pauses and returns, so that the caller tries again, or gives the error that ends it all.
-    pub(super) async fn again(&mut self, failure: Failure) -> Result<()> {
+    pub(super) async fn again(&mut self, failure: Box<Failure>) -> Result<()> {
         self.unclear |= failure.unclear;
         if self.clock_was_wrong(&failure) {
             return Ok(());

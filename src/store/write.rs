@@ -1,6 +1,6 @@
 //! PUT and DELETE, and how a write whose answer was lost is told from one that was refused.
 
-use super::errors_from_sdk::{Failure, classify};
+use super::errors_from_sdk::{Failure, Outcome, classify};
 use super::exchange::{Answer, Extra, HeaderList};
 use super::headers::{is_encrypted, quoted, write_headers};
 use super::retry::{ASKING, Tries, uploading};
@@ -215,7 +215,7 @@ impl Store {
 }
 
 /// The error of one key of a DeleteObjects.
-fn key_failure(answer: &Answer, said: &aws_sdk_s3::types::Error) -> (String, Failure) {
+fn key_failure(answer: &Answer, said: &aws_sdk_s3::types::Error) -> (String, Box<Failure>) {
     let code = said.code().unwrap_or_default();
     let (kind, retry) = classify(answer.status, code, true);
     let mut failure = Failure::nonsense("DeleteObjects", answer, said.message().unwrap_or_default());
@@ -240,12 +240,7 @@ pub(super) fn condition_header(condition: &Condition, quirks: &Quirks) -> Option
 }
 
 /// Compares what the service says it stored with what was sent.
-pub(super) fn stored_as(
-    op: &'static str,
-    answer: &Answer,
-    said: Option<&str>,
-    ours: &ETag,
-) -> std::result::Result<ETag, Failure> {
+pub(super) fn stored_as(op: &'static str, answer: &Answer, said: Option<&str>, ours: &ETag) -> Outcome<ETag> {
     let etag = ETag::new(said.unwrap_or_default());
     if etag.as_str().is_empty() {
         return Ok(ours.clone());

@@ -1,7 +1,7 @@
 //! Keys and listings.
 
 use super::{Target, all_keys, clean, prefix, put, whole};
-use osirisfs::store::{ErrorKind, ListRequest, ListToken};
+use osirisfs::store::{Condition, ErrorKind, ListRequest, ListToken, WriteHeaders};
 use std::collections::BTreeSet;
 
 /// Names that need escaping somewhere: in the path, the copy source, XML or a query.
@@ -39,6 +39,23 @@ pub const ODD: &[&str] = &[
     "a\u{1}b",
     "\u{7f}",
 ];
+
+/// Parts are copied from odd keys too.
+pub async fn parts_of_odd_keys(target: &Target) {
+    let (store, p) = (target.store(), prefix("parts"));
+    for name in ODD {
+        let (key, target) = (format!("{p}{name}"), format!("{p}target/{name}"));
+        let etag = put(&store, &key, name.as_bytes().to_vec()).await.etag;
+        let upload = store.create_upload(&target, &WriteHeaders::default()).await.unwrap();
+        let range = 0..name.len() as u64;
+        let part = store.copy_part(&target, &upload, 1, &key, &etag, range).await;
+        let part = part.unwrap_or_else(|e| panic!("{name:?}: {e}"));
+        assert_eq!(part.etag, etag, "{name:?}");
+        store.complete_upload(&target, &upload, &[part], &Condition::Always).await.unwrap();
+        assert_eq!(whole(&store, &target).await, name.as_bytes(), "{name:?}");
+    }
+    clean(&store, &p).await;
+}
 
 /// Odd keys are stored, found, copied, read and deleted under exactly their names.
 pub async fn odd_keys(target: &Target) {

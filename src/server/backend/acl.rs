@@ -118,6 +118,7 @@ pub(crate) fn owner(id: &str) -> dto::Owner {
 
 /// The lines of a list as XML has them.
 pub(crate) fn to_xml(acl: &Acl) -> Vec<dto::Grant> {
+    let id = |line: &dto::Grant| line.grantee.as_ref().and_then(|grantee| grantee.id.clone());
     let line = |grant: &Grant| {
         let (id, uri) = match &grant.grantee {
             Grantee::User(id) => (Some(id.clone()), None),
@@ -136,5 +137,8 @@ pub(crate) fn to_xml(acl: &Acl) -> Vec<dto::Grant> {
             permission: Some(dto::Permission::from_static(grant.permission.name())),
         }
     };
-    acl.grants.iter().map(line).collect()
+    // RGW shows groups first and then users by id.
+    let mut lines: Vec<dto::Grant> = acl.grants.iter().map(line).collect();
+    lines.sort_by_key(id);
+    lines
 }

@@ -26,36 +26,45 @@ static KEPT: [HeaderName; 8] = [
 /// The name of the storage class header.
 pub(crate) const STORAGE_CLASS: &str = "x-amz-storage-class";
 
-/// Takes the headers to keep out of a request. `limit` is for the user metadata, names and values together.
-pub(crate) fn from_request(request: &HeaderMap, limit: usize, style: Style) -> S3Result<HeaderMap> {
+/// Takes the headers to keep out of a request.
+pub(crate) fn from_request(request: &HeaderMap, style: Style) -> S3Result<HeaderMap> {
     let mut kept = HeaderMap::new();
     for name in &KEPT {
         let Some(value) = request.get(name).filter(|value| !value.is_empty()) else { continue };
-        kept.insert(name, value.clone());
+        kept.insert(name, own(value)?);
     }
     if kept.get(STORAGE_CLASS).is_some_and(|class| class == "STANDARD") {
         kept.remove(STORAGE_CLASS);
     }
     strip_chunked(&mut kept);
-    let mut size = 0;
     for (name, value) in request {
         let Some(short) = name.as_str().strip_prefix(META) else { continue };
         if short.len() > LONGEST_NAME {
             return Err(error::unknown());
         }
-        size += short.len() + value.len();
         match style {
             // RGW before 18 gives `_` back as `-`.
             Style::Rgw16 if short.contains('_') => {
                 let name = HeaderName::try_from(name.as_str().replace('_', "-"));
-                kept.insert(name.map_err(|_| s3_error!(InvalidArgument))?, value.clone());
+                kept.insert(name.map_err(|_| s3_error!(InvalidArgument))?, own(value)?);
             }
             _ => {
-                kept.insert(name, value.clone());
+                kept.insert(name, own(value)?);
             }
         }
     }
-    if size > limit { Err(error::metadata_too_large()) } else { Ok(kept) }
+    Ok(kept)
+}
+
+/// A copy: the value itself is a part of the buffer that the request was read into, and would keep all of it.
+fn own(value: &HeaderValue) -> S3Result<HeaderValue> {
+    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| s3_error!(InvalidArgument))
+}
+
+/// How much user metadata a request has, names and values together.
+pub(crate) fn metadata_size(request: &HeaderMap) -> usize {
+    let user = request.iter().filter_map(|(name, value)| Some((name.as_str().strip_prefix(META)?, value)));
+    user.map(|(name, value)| name.len() + value.len()).sum()
 }
 
 /// `aws-chunked` tells how the body travels, it is not part of the object.

@@ -97,6 +97,13 @@ impl Backend {
         }))
     }
 
+    /// Refuses all but the owner of the bucket.
+    pub(super) fn own_bucket<T>(&self, req: &S3Request<T>, bucket: &str) -> S3Result<()> {
+        let bucket = self.bucket(bucket)?;
+        let own = bucket.acl().owner == caller(&req.extensions).id();
+        if own { Ok(()) } else { Err(s3_error!(AccessDenied)) }
+    }
+
     pub(super) fn get_bucket_location(
         &self,
         req: S3Request<dto::GetBucketLocationInput>,

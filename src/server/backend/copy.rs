@@ -47,7 +47,7 @@ impl Backend {
         let dto::CopySource::Bucket { key: source_key, .. } = &req.input.copy_source else {
             return Err(s3_error!(InvalidArgument));
         };
-        let asked = attributes::from_request(&req.headers, self.limits.metadata, self.style)?;
+        let asked = attributes::from_request(&req.headers, self.style)?;
         let class = asked.get(attributes::STORAGE_CLASS).cloned();
         let mut headers = if replace { asked } else { source.headers.clone() };
         // The storage class is never copied: the request tells it, or it is STANDARD.
@@ -76,7 +76,8 @@ impl Backend {
             headers,
             tags,
             acl: self.acl_of_new(&req.headers, who.id(), &target)?,
-            appends: 0,
+            // A plain copy of an object that was appended to can be appended to as well.
+            appends: if replace { 0 } else { source.appends },
             parts: source.parts.clone(),
         };
         // Conditions on the target are not heard by any release.

@@ -21,11 +21,6 @@ pub(crate) fn unknown() -> S3Error {
     custom(StatusCode::INTERNAL_SERVER_ERROR, "UnknownError")
 }
 
-/// More user metadata than the server takes.
-pub(crate) fn metadata_too_large() -> S3Error {
-    custom(StatusCode::BAD_REQUEST, "MetadataTooLarge")
-}
-
 /// A key that is not UTF-8, too long or has a NUL in it.
 pub(crate) fn invalid_object_name() -> S3Error {
     custom(StatusCode::BAD_REQUEST, "InvalidObjectName")
@@ -34,4 +29,9 @@ pub(crate) fn invalid_object_name() -> S3Error {
 /// The disk failed.
 pub(crate) fn disk(error: std::io::Error) -> S3Error {
     s3_error!(error, InternalError)
+}
+
+/// Another write came in between.
+pub(crate) fn concurrent_modification() -> S3Error {
+    custom(StatusCode::CONFLICT, "ConcurrentModification")
 }

@@ -133,11 +133,8 @@ impl Query {
     }
 }
 
-fn page_size(asked: Option<i32>) -> S3Result<i32> {
-    match asked.unwrap_or(LARGEST_PAGE) {
-        ..0 => Err(s3_error!(InvalidArgument)),
-        size => Ok(size.min(LARGEST_PAGE)),
-    }
+fn page_size(asked: Option<i32>) -> i32 {
+    asked.unwrap_or(LARGEST_PAGE).clamp(0, LARGEST_PAGE)
 }
 
 fn is_url(encoding: Option<dto::EncodingType>) -> bool {
@@ -171,7 +168,7 @@ impl Backend {
             prefix: input.prefix.clone().unwrap_or_default(),
             delimiter: input.delimiter.clone().unwrap_or_default(),
             after,
-            max: page_size(input.max_keys)?,
+            max: page_size(input.max_keys),
             url: is_url(input.encoding_type.clone()),
             owner: input.fetch_owner.unwrap_or(false),
         };
@@ -200,7 +197,7 @@ impl Backend {
             prefix: input.prefix.clone().unwrap_or_default(),
             delimiter: input.delimiter.clone().unwrap_or_default(),
             after: input.marker.clone().unwrap_or_default(),
-            max: page_size(input.max_keys)?,
+            max: page_size(input.max_keys),
             url: is_url(input.encoding_type.clone()),
             owner: true,
         };

@@ -2,6 +2,7 @@
 
 mod acl;
 mod acl_ops;
+mod append;
 mod attributes;
 mod body;
 mod bucket;
@@ -13,6 +14,7 @@ mod model;
 mod multipart;
 mod object;
 mod range;
+mod request;
 mod service;
 mod tags;
 
@@ -21,7 +23,6 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use http::Extensions;
 use s3s::{S3Result, s3_error};
 
 use super::access::{Acl, Caller, Permission};
@@ -30,8 +31,11 @@ use super::persist::{BucketRecord, Disk};
 use super::{Limits, ServerConfig, Style};
 use model::{Bucket, Object, millis};
 
+pub(crate) use append::Append;
+pub(crate) use attributes::metadata_size;
 pub(crate) use conditions::text;
-pub(crate) use range::RawRange;
+pub(crate) use request::RawHeaders;
+use request::{caller, with_raw_headers};
 pub(crate) use service::Service;
 
 /// All buckets.
@@ -42,11 +46,6 @@ pub(crate) struct Backend {
     disk: Option<Arc<Disk>>,
     buckets: RwLock<BTreeMap<String, Arc<Bucket>>>,
     next: AtomicU64,
-}
-
-/// Who sent the request: the HTTP layer has put it there.
-fn caller(extensions: &Extensions) -> Caller {
-    extensions.get::<Caller>().cloned().unwrap_or_default()
 }
 
 impl Backend {

@@ -19,29 +19,27 @@ use super::{Backend, acl, attributes, caller, range, tags};
 const LARGEST_PAGE: i32 = 1000;
 
 /// The ETag of an object made of parts: the MD5 of the parts' MD5s, and how many they are.
-fn etag_of_parts(md5s: &[[u8; 16]]) -> String {
+fn etag_of_parts<'a>(md5s: impl ExactSizeIterator<Item = &'a [u8; 16]>) -> String {
+    let count = md5s.len();
     let mut md5 = Md5::new();
     for part in md5s {
         md5.update(part);
     }
-    format!("{}-{}", hex::encode(md5.finalize()), md5s.len())
+    format!("{}-{count}", hex::encode(md5.finalize()))
 }
 
-/// The numbers and MD5s that a CompleteMultipartUpload names, checked to be in order.
-fn named_parts(list: Option<dto::CompletedMultipartUpload>) -> S3Result<Vec<(u32, [u8; 16])>> {
+/// The numbers and MD5s that a CompleteMultipartUpload names. RGW takes them in any order.
+fn named_parts(list: Option<dto::CompletedMultipartUpload>) -> S3Result<BTreeMap<u32, [u8; 16]>> {
     let list = list.and_then(|list| list.parts).filter(|list| !list.is_empty());
     let list = list.ok_or_else(|| s3_error!(MalformedXML))?;
-    let mut named: Vec<(u32, [u8; 16])> = Vec::with_capacity(list.len());
+    let mut named = BTreeMap::new();
     for part in list {
         let number = part.part_number.and_then(|number| u32::try_from(number).ok());
         let number = number.ok_or_else(|| s3_error!(InvalidPart))?;
         let mut md5 = [0; 16];
         let etag = part.e_tag.ok_or_else(|| s3_error!(InvalidPart))?;
         hex::decode_to_slice(etag.value(), &mut md5).map_err(|_| s3_error!(InvalidPart))?;
-        if named.last().is_some_and(|(last, _)| *last >= number) {
-            return Err(s3_error!(InvalidPartOrder));
-        }
-        named.push((number, md5));
+        named.insert(number, md5);
     }
     Ok(named)
 }
@@ -57,7 +55,7 @@ impl Backend {
             key: req.input.key.clone(),
             initiator: who.id().to_owned(),
             initiated: now(),
-            headers: attributes::from_request(&req.headers, self.limits.metadata, self.style)?,
+            headers: attributes::from_request(&req.headers, self.style)?,
             tags: tags::from_header(text(&req.headers, "x-amz-tagging"))?,
             acl: self.acl_of_new(&req.headers, who.id(), &bucket)?,
             parts: BTreeMap::new(),
@@ -74,10 +72,11 @@ impl Backend {
     }
 
     fn check_part(&self, bucket: &Bucket, key: &str, id: &str, number: i32) -> S3Result<u32> {
+        if bucket.uploads().get(id).is_none_or(|upload| upload.key != key) {
+            return Err(s3_error!(NoSuchUpload));
+        }
         let number = u32::try_from(number).ok().filter(|number| (1..=self.limits.max_parts).contains(number));
-        let number = number.ok_or_else(|| s3_error!(InvalidArgument))?;
-        let known = bucket.uploads().get(id).is_some_and(|upload| upload.key == key);
-        if known { Ok(number) } else { Err(s3_error!(NoSuchUpload)) }
+        number.ok_or_else(|| s3_error!(InvalidArgument))
     }
 
     /// Puts a part in the place of the one with the same number.
@@ -143,8 +142,9 @@ impl Backend {
         let input = req.input;
         let bucket = self.bucket_for(&input.bucket, &caller(&req.extensions), Permission::Write)?;
         let named = named_parts(input.multipart_upload)?;
-        let etag = etag_of_parts(&named.iter().map(|(_, md5)| *md5).collect::<Vec<_>>());
+        let etag = etag_of_parts(named.values());
         let mut uploads = bucket.uploads();
+        let mut shown = etag.clone();
         match uploads.get(&input.upload_id).filter(|upload| upload.key == input.key) {
             Some(upload) => {
                 let object = self.assemble(upload, &named, &etag)?;
@@ -154,15 +154,22 @@ impl Backend {
                 // The bytes were counted as parts already.
                 bucket.index_mut().bytes -= len;
                 uploads.remove(&input.upload_id);
+                // Release 16 writes no ETag into the first answer.
+                if self.style == Style::Rgw16 {
+                    shown = String::new();
+                }
             }
             // The same request sent again: RGW says yes if the object is what these parts make.
             None if bucket.object(&input.key).is_some_and(|object| object.etag == etag) => {}
+            // Release 16 takes an upload that is gone for one that is just being completed.
+            None if self.style == Style::Rgw16 => {
+                return Err(s3_error!(InternalError, "This multipart completion is already in progress"));
+            }
             None => return Err(s3_error!(NoSuchUpload)),
         }
-        // Release 16 leaves the ETag of the answer empty.
-        let shown = if self.style == Style::Rgw16 { String::new() } else { etag };
+        let host = text(&req.headers, "host").unwrap_or_default();
         Ok(S3Response::new(dto::CompleteMultipartUploadOutput {
-            location: Some(format!("/{}/{}", input.bucket, input.key)),
+            location: Some(format!("http://{host}/{}/{}", input.bucket, input.key)),
             bucket: Some(input.bucket),
             key: Some(input.key),
             e_tag: Some(dto::ETag::Strong(shown)),
@@ -171,18 +178,18 @@ impl Backend {
     }
 
     /// The object that the parts of an upload make. All of them must be named, with the right ETags.
-    fn assemble(&self, upload: &Upload, named: &[(u32, [u8; 16])], etag: &str) -> S3Result<Object> {
+    fn assemble(&self, upload: &Upload, named: &BTreeMap<u32, [u8; 16]>, etag: &str) -> S3Result<Object> {
         if named.len() != upload.parts.len() {
             return Err(s3_error!(InvalidPart));
         }
-        for (number, md5) in named {
-            if upload.parts.get(number).is_none_or(|part| part.md5 != *md5) {
+        // RGW goes through the uploaded parts and looks at the size of each before its ETag.
+        for (index, (part, (number, md5))) in upload.parts.iter().zip(named).enumerate() {
+            if index + 1 < named.len() && part.1.body.len() < self.limits.min_part {
+                return Err(s3_error!(EntityTooSmall));
+            }
+            if part.0 != number || part.1.md5 != *md5 {
                 return Err(s3_error!(InvalidPart));
             }
-        }
-        let sizes: Vec<u64> = upload.parts.values().map(|part| part.body.len()).collect();
-        if sizes[..sizes.len() - 1].iter().any(|size| *size < self.limits.min_part) {
-            return Err(s3_error!(EntityTooSmall));
         }
         Ok(Object {
             record: 0,
@@ -193,7 +200,7 @@ impl Backend {
             tags: upload.tags.clone(),
             acl: upload.acl.clone(),
             appends: 0,
-            parts: sizes,
+            parts: upload.parts.values().map(|part| part.body.len()).collect(),
         })
     }
 

@@ -29,7 +29,7 @@ impl Backend {
         let len = object.body.len();
         // RGW ignores partNumber before release 20.
         let part = part.filter(|_| self.style == Style::Rgw20);
-        let (wanted, parts_count) = match (part, range::of_request(&req.headers, &req.extensions)) {
+        let (wanted, parts_count) = match (part, text(&req.headers, header::RANGE)) {
             (Some(part), _) => {
                 let count = (!object.parts.is_empty()).then_some(object.parts.len() as i32);
                 (Some(part_range(&object, part)?), count)
@@ -132,7 +132,7 @@ impl Backend {
     ) -> S3Result<S3Response<dto::PutObjectOutput>> {
         let who = caller(&req.extensions);
         let bucket = self.bucket_for(&req.input.bucket, &who, Permission::Write)?;
-        let headers = attributes::from_request(&req.headers, self.limits.metadata, self.style)?;
+        let headers = attributes::from_request(&req.headers, self.style)?;
         let tags = tags::from_header(text(&req.headers, "x-amz-tagging"))?;
         let acl = self.acl_of_new(&req.headers, who.id(), &bucket)?;
         let (body, md5) = self.receive(&req.headers, req.input.body, &bucket, self.limits.max_put).await?;
@@ -182,8 +182,7 @@ impl Backend {
         if delete.objects.len() > MOST {
             return Err(s3_error!(MalformedXML));
         }
-        let bucket = self.bucket(&req.input.bucket)?;
-        let allowed = bucket.acl().allows(&caller(&req.extensions), Permission::Write);
+        let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::Write)?;
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for object in delete.objects {
             let check = |current: Option<&Object>| match (&object.e_tag, current, self.style) {
@@ -192,8 +191,7 @@ impl Backend {
                 }
                 _ => Ok(()),
             };
-            let result = if allowed { self.remove(&bucket, &object.key, check) } else { Err(s3_error!(AccessDenied)) };
-            match result {
+            match self.remove(&bucket, &object.key, check) {
                 Ok(()) => deleted.push(dto::DeletedObject { key: Some(object.key), ..Default::default() }),
                 Err(error) => errors.push(dto::Error {
                     key: Some(object.key),
@@ -237,7 +235,7 @@ impl Backend {
 pub(super) fn still(object: &Object, current: Option<&Object>) -> S3Result<()> {
     match current {
         Some(current) if current.etag == object.etag && current.modified == object.modified => Ok(()),
-        Some(_) => Err(error::custom(http::StatusCode::CONFLICT, "ConcurrentModification")),
+        Some(_) => Err(error::concurrent_modification()),
         None => Err(s3_error!(NoSuchKey)),
     }
 }

@@ -2,19 +2,7 @@
 
 use std::ops::Range;
 
-use http::{Extensions, HeaderMap, HeaderValue, header};
 use s3s::{S3Result, s3_error};
-
-/// A Range header that the HTTP layer took out of the request, because the protocol crate answers 400 to forms that
-/// RGW takes or answers 416 to.
-#[derive(Debug, Clone)]
-pub(crate) struct RawRange(pub(crate) HeaderValue);
-
-/// The request's Range header.
-pub(crate) fn of_request<'a>(headers: &'a HeaderMap, extensions: &'a Extensions) -> Option<&'a str> {
-    let raw = extensions.get::<RawRange>().map(|range| &range.0);
-    raw.or_else(|| headers.get(header::RANGE))?.to_str().ok()
-}
 
 /// The bytes that a Range header means in a body of `len` bytes. An end past the end of the body is cut; a start past
 /// it, any range of an empty body and anything malformed is 416; of several ranges the first is meant; a suffix of
@@ -42,8 +30,7 @@ pub(crate) fn parse_copy(range: &str, len: u64) -> S3Result<Range<u64>> {
     let bounds = bounds.and_then(|(first, last)| Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?)));
     match bounds {
         Some((first, last)) if first <= last && last < len => Ok(first..last + 1),
-        Some((first, last)) if first <= last => Err(s3_error!(InvalidRange)),
-        _ => Err(s3_error!(InvalidArgument)),
+        _ => Err(s3_error!(InvalidRange)),
     }
 }
 

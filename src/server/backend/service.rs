@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use s3s::dto;
-use s3s::{S3, S3Request, S3Response, S3Result};
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::{Backend, tags};
+use super::{Backend, tags, with_raw_headers};
 
 /// The backend as the protocol crate sees it.
 pub(crate) struct Service(pub(crate) Arc<Backend>);
@@ -16,7 +16,7 @@ macro_rules! operations {
         #[async_trait::async_trait]
         impl S3 for Service {
             $(async fn $name(&self, req: S3Request<dto::$input>) -> S3Result<S3Response<dto::$output>> {
-                self.0.$name(req)$(.$await)?
+                self.0.$name(with_raw_headers(req))$(.$await)?
             })*
 
             async fn put_object_tagging(
@@ -34,6 +34,40 @@ macro_rules! operations {
             ) -> S3Result<S3Response<dto::DeleteObjectTaggingOutput>> {
                 self.0.set_tags(&req, &req.input.bucket, &req.input.key, Vec::new())?;
                 Ok(S3Response::new(dto::DeleteObjectTaggingOutput::default()))
+            }
+
+            // What a bucket may have and does not have here. RGW names what is missing.
+
+            async fn get_bucket_policy(
+                &self,
+                req: S3Request<dto::GetBucketPolicyInput>,
+            ) -> S3Result<S3Response<dto::GetBucketPolicyOutput>> {
+                self.0.own_bucket(&req, &req.input.bucket)?;
+                Err(s3_error!(NoSuchBucketPolicy))
+            }
+
+            async fn get_bucket_lifecycle_configuration(
+                &self,
+                req: S3Request<dto::GetBucketLifecycleConfigurationInput>,
+            ) -> S3Result<S3Response<dto::GetBucketLifecycleConfigurationOutput>> {
+                self.0.own_bucket(&req, &req.input.bucket)?;
+                Err(s3_error!(NoSuchLifecycleConfiguration))
+            }
+
+            async fn get_bucket_tagging(
+                &self,
+                req: S3Request<dto::GetBucketTaggingInput>,
+            ) -> S3Result<S3Response<dto::GetBucketTaggingOutput>> {
+                self.0.own_bucket(&req, &req.input.bucket)?;
+                Err(s3_error!(NoSuchTagSet))
+            }
+
+            async fn get_bucket_cors(
+                &self,
+                req: S3Request<dto::GetBucketCorsInput>,
+            ) -> S3Result<S3Response<dto::GetBucketCorsOutput>> {
+                self.0.own_bucket(&req, &req.input.bucket)?;
+                Err(s3_error!(NoSuchCORSConfiguration))
             }
         }
     };

@@ -1,0 +1,193 @@
+//! The blocks in memory and the flights that bring new ones.
+
+use crate::store::{ETag, StoreError};
+use crate::sync::{CACHE, Ranked};
+use bytes::Bytes;
+use lru::LruCache;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Bytes in a block, the last of an object excepted.
+pub const BLOCK: u64 = 128 * 1024;
+
+/// What bytes these are: a bucket, a key and an etag. Hashed once.
+#[derive(Debug)]
+pub struct Identity {
+    bucket: Arc<str>,
+    key: String,
+    etag: ETag,
+    hash: u64,
+}
+
+impl Identity {
+    /// The identity of one version of an object.
+    pub fn new(bucket: &Arc<str>, key: &str, etag: &ETag) -> Arc<Identity> {
+        let mut hasher = DefaultHasher::new();
+        (bucket, key, etag).hash(&mut hasher);
+        Arc::new(Identity { bucket: bucket.clone(), key: key.to_string(), etag: etag.clone(), hash: hasher.finish() })
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Identity) -> bool {
+        std::ptr::eq(self, other)
+            || (self.hash == other.hash
+                && self.etag == other.etag
+                && self.key == other.key
+                && self.bucket == other.bucket)
+    }
+}
+
+impl Eq for Identity {}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+type BlockKey = (Arc<Identity>, u32);
+/// What a flight says of its block: nothing yet, or how it ended.
+pub(super) type Landing = Option<Result<Bytes, StoreError>>;
+
+/// The LRU block cache, bounded in bytes.
+#[derive(Debug)]
+pub struct BlockCache {
+    capacity: u64,
+    inner: Ranked<CACHE, Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    blocks: LruCache<BlockKey, Bytes>,
+    bytes: u64,
+    flights: HashMap<BlockKey, watch::Receiver<Landing>>,
+}
+
+/// How a wanted block is found.
+pub(super) enum Claim {
+    /// In memory.
+    Here(Bytes),
+    /// Somebody is fetching it.
+    Coming(watch::Receiver<Landing>),
+}
+
+/// Blocks that the claimer has promised to fetch: neighbours, in order.
+pub(super) struct Run {
+    pub(super) blocks: Range<u32>,
+    pub(super) landings: Vec<watch::Sender<Landing>>,
+}
+
+impl BlockCache {
+    /// A cache that holds up to `capacity` bytes.
+    pub fn new(capacity: u64) -> Arc<BlockCache> {
+        let inner = Inner { blocks: LruCache::unbounded(), bytes: 0, flights: HashMap::new() };
+        Arc::new(BlockCache { capacity, inner: Ranked::new(inner) })
+    }
+
+    /// The upper bound in bytes.
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Bytes held now.
+    pub fn bytes(&self) -> u64 {
+        self.inner.lock().bytes
+    }
+
+    /// Whether a block is in memory or on its way; does not count as a use.
+    pub fn has(&self, id: &Arc<Identity>, block: u32) -> bool {
+        let inner = self.inner.lock();
+        let key = (id.clone(), block);
+        inner.blocks.contains(&key) || inner.flights.contains_key(&key)
+    }
+
+    /// The bytes of `range`, if all of them are in memory; one slice a block.
+    pub fn try_read(&self, id: &Arc<Identity>, range: Range<u64>) -> Option<Vec<Bytes>> {
+        let mut inner = self.inner.lock();
+        blocks_of(&range).map(|block| inner.blocks.get(&(id.clone(), block)).map(|b| cut(b, block, &range))).collect()
+    }
+
+    /// Puts a whole block in, evicting the least recently used.
+    pub fn insert(&self, id: &Arc<Identity>, block: u32, bytes: Bytes) {
+        self.inner.lock().insert((id.clone(), block), bytes, self.capacity);
+    }
+
+    /// Finds or promises each of `blocks`: what is neither here nor coming is in the returned runs, for the caller to
+    /// fetch.
+    pub(super) fn claim(&self, id: &Arc<Identity>, blocks: Range<u32>) -> (Vec<Claim>, Vec<Run>) {
+        let mut inner = self.inner.lock();
+        let mut claims = Vec::with_capacity(blocks.len());
+        let mut runs: Vec<Run> = Vec::new();
+        for block in blocks {
+            let key = (id.clone(), block);
+            if let Some(bytes) = inner.blocks.get(&key) {
+                claims.push(Claim::Here(bytes.clone()));
+                continue;
+            }
+            if let Some(flight) = inner.flights.get(&key) {
+                claims.push(Claim::Coming(flight.clone()));
+                continue;
+            }
+            let (sender, receiver) = watch::channel(None);
+            inner.flights.insert(key, receiver.clone());
+            claims.push(Claim::Coming(receiver));
+            match runs.last_mut() {
+                Some(run) if run.blocks.end == block => {
+                    run.blocks.end += 1;
+                    run.landings.push(sender);
+                }
+                _ => runs.push(Run { blocks: block..block + 1, landings: vec![sender] }),
+            }
+        }
+        (claims, runs)
+    }
+
+    /// A promised block has arrived: visible to all from now on.
+    pub(super) fn land(&self, id: &Arc<Identity>, block: u32, landing: &watch::Sender<Landing>, bytes: Bytes) {
+        let key = (id.clone(), block);
+        let mut inner = self.inner.lock();
+        inner.flights.remove(&key);
+        inner.insert(key, bytes.clone(), self.capacity);
+        drop(inner);
+        landing.send_replace(Some(Ok(bytes)));
+    }
+
+    /// A promised block will not come.
+    pub(super) fn give_up(&self, id: &Arc<Identity>, block: u32, landing: &watch::Sender<Landing>, why: &StoreError) {
+        self.inner.lock().flights.remove(&(id.clone(), block));
+        landing.send_replace(Some(Err(why.clone())));
+    }
+}
+
+impl Inner {
+    fn insert(&mut self, key: BlockKey, bytes: Bytes, capacity: u64) {
+        self.bytes += bytes.len() as u64;
+        if let Some((_, old)) = self.blocks.push(key, bytes) {
+            self.bytes -= old.len() as u64;
+        }
+        while self.bytes > capacity {
+            let Some((_, old)) = self.blocks.pop_lru() else { break };
+            self.bytes -= old.len() as u64;
+        }
+    }
+}
+
+/// The numbers of the blocks that a byte range touches.
+pub(super) fn blocks_of(range: &Range<u64>) -> Range<u32> {
+    if range.is_empty() {
+        return 0..0;
+    }
+    (range.start / BLOCK) as u32..((range.end - 1) / BLOCK + 1) as u32
+}
+
+/// The part of a block that lies in a byte range.
+pub(super) fn cut(bytes: &Bytes, block: u32, range: &Range<u64>) -> Bytes {
+    let start = u64::from(block) * BLOCK;
+    let from = range.start.saturating_sub(start).min(bytes.len() as u64) as usize;
+    let to = range.end.saturating_sub(start).min(bytes.len() as u64) as usize;
+    bytes.slice(from..to.max(from))
+}

@@ -1,0 +1,160 @@
+//! What nobody waits for: attributes a moment after they changed, data that a failed flush left, what was unlinked
+//! while open; and storing all of it when the mount ends.
+
+use super::{Fs, FsError, WIDE};
+use crate::inode::Inode;
+use futures::stream::StreamExt;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// Attributes wait this long for a write, a further change or a rename to carry them.
+const SETTLE: Duration = Duration::from_secs(1);
+/// First and longest pause before storing is tried again.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+/// How often the list is looked through.
+const TICK: Duration = Duration::from_millis(200);
+
+/// An inode with something to store.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    inode: Arc<Inode>,
+    due: Instant,
+    pause: Duration,
+    busy: bool,
+}
+
+/// Something that could not be stored.
+#[derive(Clone, Debug)]
+pub struct Unstored {
+    /// Path below the mount point.
+    pub path: String,
+    /// Why.
+    pub error: String,
+}
+
+/// Starts the background work; it ends with the file system.
+pub(super) fn start(fs: &Arc<Fs>) {
+    let weak = Arc::downgrade(fs);
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let Some(fs) = Weak::upgrade(&weak) else { return };
+            fs.store_due();
+            fs.table.sweep();
+        }
+    });
+}
+
+impl Fs {
+    /// Has the inode's attributes stored soon, if nothing else carries them.
+    pub(super) fn store_soon(&self, inode: &Arc<Inode>) {
+        self.wait(inode, SETTLE);
+    }
+
+    /// Has what is left of the inode stored now, and tried again.
+    pub(super) fn store_later(&self, inode: &Arc<Inode>) {
+        self.wait(inode, Duration::ZERO);
+    }
+
+    fn wait(&self, inode: &Arc<Inode>, pause: Duration) {
+        let due = Instant::now() + pause;
+        let mut dirty = self.dirty.lock();
+        let entry = dirty.entry(inode.ino).or_insert_with(|| Waiting {
+            inode: inode.clone(),
+            due,
+            pause: AGAIN.0,
+            busy: false,
+        });
+        entry.due = due;
+    }
+
+    /// Nothing is left to store of this inode.
+    pub(super) fn forget_dirty(&self, ino: u64) {
+        let gone = self.dirty.lock().remove(&ino);
+        drop(gone);
+    }
+
+    fn store_due(self: &Arc<Self>) {
+        let now = Instant::now();
+        let due: Vec<Arc<Inode>> = {
+            let mut dirty = self.dirty.lock();
+            let busy = dirty.values().filter(|waiting| waiting.busy).count();
+            let ready = dirty.values_mut().filter(|waiting| !waiting.busy && waiting.due <= now);
+            ready
+                .take(WIDE.saturating_sub(busy))
+                .map(|waiting| {
+                    waiting.busy = true;
+                    waiting.inode.clone()
+                })
+                .collect()
+        };
+        for inode in due {
+            let fs = self.clone();
+            tokio::spawn(async move {
+                let result = fs.commit(&inode).await;
+                fs.stored_or_again(&inode, result);
+            });
+        }
+    }
+
+    fn stored_or_again(&self, inode: &Arc<Inode>, result: super::Result<()>) {
+        let still_dirty = inode.state().is_dirty() && !inode.state().unlinked;
+        let mut dirty = self.dirty.lock();
+        let Some(waiting) = dirty.get_mut(&inode.ino) else { return };
+        waiting.busy = false;
+        let Err(error) = result else {
+            if !still_dirty {
+                dirty.remove(&inode.ino);
+            }
+            return;
+        };
+        if !still_dirty || matches!(error, FsError::Conflict(_)) {
+            dirty.remove(&inode.ino);
+            drop(dirty);
+            tracing::error!(path = self.table.path(inode.ino), %error, "not stored");
+            return;
+        }
+        waiting.due = Instant::now() + waiting.pause;
+        let pause = waiting.pause;
+        waiting.pause = (pause * 2).min(AGAIN.1);
+        drop(dirty);
+        tracing::error!(path = self.table.path(inode.ino), %error, again_in = ?pause, "not stored yet");
+    }
+
+    /// Inodes with something to store.
+    fn all_dirty(&self) -> Vec<Arc<Inode>> {
+        let mut found: Vec<_> = self.dirty.lock().values().map(|waiting| waiting.inode.clone()).collect();
+        found.extend(self.handles.inodes());
+        found.sort_by_key(|inode| inode.ino);
+        found.dedup_by_key(|inode| inode.ino);
+        found.retain(|inode| {
+            let state = inode.state();
+            state.is_dirty() && !state.unlinked
+        });
+        found
+    }
+
+    /// Paths of the files and directories that are not stored yet.
+    pub fn pending(&self) -> Vec<String> {
+        self.all_dirty().iter().map(|inode| self.table.path(inode.ino)).collect()
+    }
+
+    /// Stores everything; gives what could not be stored.
+    pub async fn sync_all(&self) -> Vec<Unstored> {
+        let Some(fs) = self.me.upgrade() else { return Vec::new() };
+        futures::stream::iter(self.all_dirty())
+            .map(|inode| {
+                let fs = fs.clone();
+                async move {
+                    let error = fs.commit(&inode).await.err()?;
+                    Some(Unstored { path: fs.table.path(inode.ino), error: error.to_string() })
+                }
+            })
+            .buffer_unordered(WIDE)
+            .filter_map(|unstored| async move { unstored })
+            .collect()
+            .await
+    }
+}

@@ -1,0 +1,405 @@
+//! Storing a draft: plan, execute, take the result in.
+
+use super::{Fs, FsError, PARTS, Result, now};
+use crate::cache::BLOCK;
+use crate::config::Conflict;
+use crate::draft::{Draft, How, Limits, PartPlan, PartState, Plan, PlanError, Source, part_range, plan};
+use crate::inode::{Inode, Knowledge, Object};
+use crate::names::{self, Name};
+use crate::store::{Condition, ETag, ErrorKind, PartDone, StoreError, Stored};
+use futures::stream::{StreamExt, TryStreamExt};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+/// Content up to this size stays in the block cache after it was stored: what was just written is often read next.
+const KEEP: u64 = 8 * 1024 * 1024;
+
+/// What a commit works from: taken under the lock, with the gate held so that the bytes stand still.
+struct Job {
+    key: String,
+    plan: Plan,
+    base: Option<ETag>,
+    size: u64,
+    /// Attribute changes up to this count travel with the bytes.
+    meta_changes: u64,
+    /// A running upload: its id.
+    upload: Option<String>,
+    sent: Vec<PartDone>,
+    /// The upload's headers carry an older state of the attributes.
+    meta_behind: bool,
+}
+
+impl Fs {
+    /// Stores what is not stored yet of an inode, bytes and attributes. When it returns `Ok`, the service has them.
+    pub(super) async fn commit(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
+        let _tree = self.tree.read().await;
+        let _gate = inode.gate.write().await;
+        self.commit_gated(inode).await
+    }
+
+    /// [`Fs::commit`] for a caller that holds the tree and the inode's gate.
+    pub(super) async fn commit_gated(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
+        let stored = self.commit_bytes(inode).await;
+        if let Err(FsError::Conflict(_)) = stored {
+            return stored;
+        }
+        stored?;
+        if inode.state().meta_dirty() {
+            self.commit_meta(inode).await?;
+        }
+        self.forget_dirty(inode.ino);
+        Ok(())
+    }
+
+    /// Stores the bytes only; attributes that wait go along if bytes are stored, else they go on waiting.
+    pub(super) async fn commit_content(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
+        self.commit_bytes(inode).await
+    }
+
+    async fn commit_bytes(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
+        self.parts_landed(inode).await;
+        self.resend_failed(inode).await?;
+        let Some(job) = self.job(inode)? else { return Ok(()) };
+        let condition = self.condition(&job);
+        let done = match &job.plan {
+            Plan::Nothing | Plan::MetaOnly => {
+                let mut state = inode.state();
+                state.draft = None;
+                return Ok(());
+            }
+            Plan::Put => self.put(inode, &job, &job.key, &condition).await,
+            Plan::Multipart(parts) => self.multipart(inode, &job, parts, &condition).await,
+        };
+        match done {
+            Ok(stored) => {
+                self.install(inode, &job, stored).await;
+                Ok(())
+            }
+            Err(FsError::Store(error)) if error.kind == ErrorKind::PreconditionFailed => {
+                self.conflict(inode, &job, error).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn job(&self, inode: &Inode) -> Result<Option<Job>> {
+        let state = inode.state();
+        let Some(draft) = state.draft.as_ref().filter(|draft| draft.dirty) else { return Ok(None) };
+        if state.unlinked {
+            return Ok(None);
+        }
+        let key = self.key(inode.ino, false)?;
+        let mut sent = Vec::new();
+        let mut uploaded: Vec<(u32, Range<u64>)> = Vec::new();
+        if let Some(stream) = &draft.stream {
+            for (number, part) in &stream.parts {
+                if let PartState::Sent(done) = part {
+                    uploaded.push((*number, part_range(*number)));
+                    sent.push(done.clone());
+                }
+            }
+        }
+        let base = draft.base.as_ref();
+        let plan = plan(&draft.extents, base.map(|base| base.size), state.meta_dirty(), &Limits::default(), &uploaded)
+            .map_err(|error| match error {
+                PlanError::TooLarge(_) => FsError::too_large(),
+                PlanError::LostPart(_) => FsError::internal(),
+            })?;
+        Ok(Some(Job {
+            key,
+            plan,
+            base: base.map(|base| base.etag.clone()),
+            size: draft.extents.size(),
+            meta_changes: state.meta_changes,
+            upload: draft.stream.as_ref().and_then(|stream| stream.upload.get().cloned()),
+            sent,
+            meta_behind: draft.stream.as_ref().is_some_and(|s| s.meta_changes != state.meta_changes),
+        }))
+    }
+
+    /// The commit goes over the object that was opened, or over none.
+    fn condition(&self, job: &Job) -> Condition {
+        match (&job.base, self.options.conflict) {
+            (_, Conflict::Overwrite) => Condition::Always,
+            (Some(etag), _) => Condition::Match(etag.clone()),
+            (None, _) => Condition::Absent,
+        }
+    }
+
+    async fn put(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, key: &str, condition: &Condition) -> Result<Stored> {
+        let with = self.write_headers(inode).await?;
+        let body = self.body(inode, 0..job.size).await?;
+        Ok(self.store.put(key, body, &with, condition).await?)
+    }
+
+    async fn multipart(
+        self: &Arc<Self>,
+        inode: &Arc<Inode>,
+        job: &Job,
+        parts: &[PartPlan],
+        condition: &Condition,
+    ) -> Result<Stored> {
+        let (id, ours) = match &job.upload {
+            Some(id) => (id.clone(), false),
+            None => (self.store.create_upload(&job.key, &self.write_headers(inode).await?).await?, true),
+        };
+        let sent = futures::stream::iter(parts.to_vec())
+            .map(|part| self.send_planned(inode, job, &id, part))
+            .buffer_unordered(PARTS)
+            .try_collect::<Vec<_>>()
+            .await;
+        let mut done = match sent {
+            Ok(done) => done,
+            Err(error) => {
+                // Nothing was completed: an upload that this commit began can be thrown away, one that holds the only
+                // copy of written bytes cannot.
+                if ours && let Err(abort) = self.store.abort_upload(&job.key, &id).await {
+                    tracing::warn!(key = job.key, error = %abort, "a multipart upload could not be aborted");
+                }
+                return Err(error);
+            }
+        };
+        done.sort_by_key(|part| part.number);
+        let result = self.store.complete_upload(&job.key, &id, &done, condition).await;
+        if let Err(error) = &result
+            && ours
+            && error.status.is_some_and(|status| (400..500).contains(&status))
+            && error.kind != ErrorKind::NoSuchUpload
+        {
+            // Refused with an answer, so not completed.
+            let _ = self.store.abort_upload(&job.key, &id).await;
+        }
+        Ok(result?)
+    }
+
+    async fn send_planned(
+        self: &Arc<Self>,
+        inode: &Arc<Inode>,
+        job: &Job,
+        id: &str,
+        part: PartPlan,
+    ) -> Result<PartDone> {
+        match part.how {
+            How::Uploaded => {
+                let done = job.sent.iter().find(|done| done.number == part.number);
+                done.cloned().ok_or(FsError::internal())
+            }
+            How::Copy => {
+                let base = job.base.as_ref().ok_or(FsError::internal())?;
+                Ok(self.store.copy_part(&job.key, id, part.number, &job.key, base, part.range).await?)
+            }
+            How::Upload => {
+                let body = self.body(inode, part.range).await?;
+                Ok(self.store.upload_part(&job.key, id, part.number, body).await?)
+            }
+        }
+    }
+
+    /// The service has it: the draft becomes the object.
+    async fn install(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, stored: Stored) {
+        let id = self.identity(&job.key, &stored.etag);
+        // A streamed upload's headers carry no time: the object's own Last-Modified is it from now on.
+        let streamed = job.upload.is_some();
+        let info = if streamed { self.store.head(&job.key).await.ok() } else { None };
+        let mut state = inode.state();
+        if let Some(draft) = &state.draft {
+            self.keep_content(draft, &id, job.size);
+        }
+        let was = state.object.take();
+        let headers = self.headers_now(inode, &state, was.as_deref());
+        if let Some(info) = &info
+            && info.etag == stored.etag
+            && !state.mtime_set
+        {
+            let time = info.modified.into();
+            (state.attrs.mtime, state.attrs.ctime) = (time, time);
+        }
+        state.object = Some(Arc::new(Object {
+            id: id.clone(),
+            etag: stored.etag,
+            size: job.size,
+            modified: info.as_ref().map_or_else(SystemTime::now, |info| info.modified),
+            listed: None,
+            headers,
+            tag_count: was.as_ref().map_or(0, |was| was.tag_count),
+            acl: match &was {
+                Some(was) => was.acl.clone(),
+                None => Some(None),
+            },
+            cold: false,
+        }));
+        state.draft = None;
+        state.size = job.size;
+        state.knowledge = Knowledge::Full;
+        state.asked = Some(Instant::now());
+        state.pages = Some(id);
+        if !job.meta_behind {
+            state.meta_stored = job.meta_changes;
+        }
+        if streamed && state.mtime_set {
+            state.touch_meta();
+        }
+        drop(state);
+        self.name_stored(inode.ino);
+    }
+
+    /// Small content stays readable without asking for it again.
+    fn keep_content(&self, draft: &Draft, id: &Arc<crate::cache::Identity>, size: u64) {
+        if size > KEEP || !draft.extents.is_all(Source::Local) {
+            return;
+        }
+        let mut at = 0;
+        while at < size {
+            let end = (at + BLOCK).min(size);
+            let Ok(bytes) = draft.scratch.read(at..end) else { return };
+            self.fetch.cache().insert(id, (at / BLOCK) as u32, bytes);
+            at = end;
+        }
+    }
+
+    /// The headers that a write of this state has sent.
+    fn headers_now(
+        &self,
+        inode: &Inode,
+        state: &crate::inode::State,
+        was: Option<&Object>,
+    ) -> Option<Arc<crate::store::ObjectHeaders>> {
+        let mut headers = match was.and_then(|was| was.headers.as_ref()) {
+            Some(headers) => crate::store::ObjectHeaders::clone(headers),
+            None => self.first_headers(inode, state.attrs.kind),
+        };
+        crate::meta::content_changed(&mut headers);
+        crate::meta::encode(&state.attrs, &state.xattrs, &mut headers).ok()?;
+        Some(Arc::new(headers))
+    }
+
+    /// The directory knows that the name is stored.
+    pub(super) fn name_stored(&self, ino: u64) {
+        if let Some((parent, name)) = self.table.place(ino)
+            && let Some(dir) = self.table.get(parent)
+            && let Some(known) = dir.state().dir.as_mut()
+        {
+            known.changed(&name, true, true);
+        }
+    }
+
+    /// Another client changed the object since it was opened (or made one where there was none).
+    async fn conflict(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, why: StoreError) -> Result<()> {
+        let path = self.table.path(inode.ino);
+        if self.options.conflict == Conflict::Fail {
+            tracing::error!(path, %why, "another client changed the object meanwhile; nothing was stored");
+            return Err(FsError::Conflict(None));
+        }
+        if !job.sent.is_empty() {
+            return self.keep_theirs(inode, job).await;
+        }
+        let kept = match self.keep_ours(inode, job).await {
+            Ok(name) => {
+                tracing::error!(path, kept = %name, "another client changed the object meanwhile; this mount's version was stored beside it");
+                Some(name.to_string())
+            }
+            Err(error) => {
+                tracing::error!(path, %error, "another client changed the object meanwhile, and this mount's version could not be stored beside it");
+                return Err(FsError::Conflict(None));
+            }
+        };
+        // The name is theirs now. Open handles keep what they have.
+        let stream = {
+            let mut state = inode.state();
+            state.unlinked = true;
+            state.meta_stored = state.meta_changes;
+            state.draft.as_mut().and_then(|draft| {
+                draft.dirty = false;
+                draft.stream.take()
+            })
+        };
+        if let Some((parent, name)) = self.table.place(inode.ino)
+            && let Some(dir) = self.table.get(parent)
+            && let Some(known) = dir.state().dir.as_mut()
+        {
+            known.local.remove(&name);
+            known.listing = None;
+        }
+        self.table.unlink(inode.ino);
+        self.abandon(stream);
+        self.forget_dirty(inode.ino);
+        Err(FsError::Conflict(kept))
+    }
+
+    /// Parts of our version are only in an upload for this very key: their version goes beside it, then ours is
+    /// completed.
+    async fn keep_theirs(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job) -> Result<()> {
+        let (kept, kept_key) = self.name_beside(inode)?;
+        match self.store.copy(&job.key, None, &kept_key, None, &[]).await {
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Plan::Multipart(parts) = &job.plan else { return Err(FsError::internal()) };
+        let stored = self.multipart(inode, job, parts, &Condition::Always).await?;
+        self.install(inode, job, stored).await;
+        let path = self.table.path(inode.ino);
+        tracing::error!(path, kept = %kept, "another client changed the object meanwhile; its version was stored beside this mount's");
+        self.listed_beside(inode, &kept);
+        Err(FsError::Conflict(Some(kept.to_string())))
+    }
+
+    /// A name for the other version, in the same directory.
+    fn name_beside(&self, inode: &Inode) -> Result<(Name, String)> {
+        let (parent, name) = self.table.place(inode.ino).ok_or(FsError::stale())?;
+        let dir_key = self.table.dir_key(parent).ok_or(FsError::stale())?;
+        let tail = format!(".conflict-{}-{}", self.options.host, now().secs);
+        let mut stem = name.as_str().to_string();
+        while stem.len() + tail.len() > names::NAME_MAX {
+            stem.pop();
+        }
+        let kept = Name::new(format!("{stem}{tail}").as_ref())?;
+        let key = names::file_key(&dir_key, &kept)?;
+        Ok((kept, key))
+    }
+
+    fn listed_beside(&self, inode: &Inode, kept: &Name) {
+        if let Some((parent, _)) = self.table.place(inode.ino)
+            && let Some(dir) = self.table.get(parent)
+            && let Some(known) = dir.state().dir.as_mut()
+        {
+            known.changed(kept, true, true);
+        }
+    }
+
+    /// Stores our version under a name beside the object.
+    async fn keep_ours(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job) -> Result<Name> {
+        let (kept, key) = self.name_beside(inode)?;
+        if job.size <= Limits::default().put_max && job.sent.is_empty() {
+            self.put(inode, job, &key, &Condition::Absent).await?;
+        } else {
+            let with = self.write_headers(inode).await?;
+            let id = self.store.create_upload(&key, &with).await?;
+            let stored = self.resend_all(inode, job, &key, &id).await;
+            if let Err(error) = stored {
+                let _ = self.store.abort_upload(&key, &id).await;
+                return Err(error);
+            }
+        }
+        self.listed_beside(inode, &kept);
+        Ok(kept)
+    }
+
+    /// Sends every byte of the draft to another key.
+    async fn resend_all(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, key: &str, id: &str) -> Result<()> {
+        let mut done = Vec::new();
+        let mut number = 1;
+        let mut at = 0;
+        while at < job.size {
+            let range = part_range(number);
+            let range = range.start..range.end.min(job.size);
+            let body = self.body(inode, range.clone()).await?;
+            done.push(self.store.upload_part(key, id, number, body).await?);
+            at = range.end;
+            number += 1;
+        }
+        self.store.complete_upload(key, id, &done, &Condition::Absent).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Open handles.
+
+use super::{FsError, Result};
+use crate::cache::ReadAhead;
+use crate::inode::{Inode, Listing};
+use crate::sync::{LEAF, Ranked};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+/// What open gives back.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened {
+    /// Handle number.
+    pub fh: u64,
+    /// The kernel's page cache holds these very bytes and may be kept.
+    pub keep_cache: bool,
+}
+
+/// An open file or directory.
+#[derive(Debug)]
+pub(super) struct Handle {
+    pub(super) inode: Arc<Inode>,
+    /// Opened for reading.
+    pub(super) read: bool,
+    /// Opened for writing: its close stores what is not stored yet.
+    pub(super) write: bool,
+    pub(super) ahead: Ranked<LEAF, ReadAhead>,
+    /// The directory as this handle walks it: taken at the first read and at each rewind, so that offsets are stable.
+    pub(super) rows: Ranked<LEAF, Option<Arc<Walk>>>,
+}
+
+/// A directory as one handle walks it.
+#[derive(Debug)]
+pub(super) struct Walk {
+    pub(super) listing: Arc<Listing>,
+    /// Sorted names: what the listing has, corrected by what this mount made and removed.
+    pub(super) names: Vec<WalkEntry>,
+}
+
+/// A name in a walk.
+#[derive(Clone, Debug)]
+pub(super) enum WalkEntry {
+    /// Entry of the listing.
+    Listed(u32),
+    /// An inode that only this mount knows so far.
+    Local(crate::names::Name, Arc<Inode>),
+}
+
+/// All open handles.
+#[derive(Default)]
+pub(super) struct Handles {
+    next: AtomicU64,
+    open: RwLock<HashMap<u64, Arc<Handle>>>,
+}
+
+impl Handles {
+    pub(super) fn add(&self, inode: Arc<Inode>, read: bool, write: bool) -> u64 {
+        let fh = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let handle = Handle { inode, read, write, ahead: Ranked::new(ReadAhead::default()), rows: Ranked::new(None) };
+        self.open.write().unwrap_or_else(|p| p.into_inner()).insert(fh, Arc::new(handle));
+        fh
+    }
+
+    pub(super) fn get(&self, fh: u64) -> Result<Arc<Handle>> {
+        let open = self.open.read().unwrap_or_else(|p| p.into_inner());
+        open.get(&fh).cloned().ok_or(FsError::bad_handle())
+    }
+
+    pub(super) fn remove(&self, fh: u64) -> Option<Arc<Handle>> {
+        self.open.write().unwrap_or_else(|p| p.into_inner()).remove(&fh)
+    }
+
+    /// Inodes of all open handles.
+    pub(super) fn inodes(&self) -> Vec<Arc<Inode>> {
+        let open = self.open.read().unwrap_or_else(|p| p.into_inner());
+        open.values().map(|handle| handle.inode.clone()).collect()
+    }
+}

@@ -1,0 +1,186 @@
+//! Open and release of files. Open asks the service, whatever memory says: close-to-open consistency.
+
+use super::{Fs, FsError, Opened, Result, object};
+use crate::cache::{BLOCK, Origin};
+use crate::inode::{Inode, State};
+use crate::meta::{self, Kind};
+use crate::store::{ErrorKind, GetRequest, ObjectInfo};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A file up to this size comes whole with its open.
+const WHOLE: u64 = 8 * BLOCK;
+/// After OPEN sent the kernel back to LOOKUP, the OPEN that follows within this time need not ask again.
+const REVALIDATED: Duration = Duration::from_secs(2);
+
+/// How a file is to be opened.
+#[derive(Clone, Copy, Debug)]
+struct Want {
+    read: bool,
+    write: bool,
+    truncate: bool,
+}
+
+impl Fs {
+    /// Opens a file with open(2) flags.
+    pub async fn open(self: &Arc<Self>, ino: u64, flags: i32) -> Result<Opened> {
+        let access = flags & libc::O_ACCMODE;
+        let want = Want {
+            read: access != libc::O_WRONLY,
+            write: access != libc::O_RDONLY,
+            truncate: flags & libc::O_TRUNC != 0,
+        };
+        if want.write || want.truncate {
+            self.writable()?;
+        }
+        let inode = self.inode(ino)?;
+        let (local, is_dir) = {
+            let state = inode.state();
+            let local = state.unlinked || state.draft.is_some() || state.object.is_none() || state.meta_dirty();
+            (local, state.is_dir())
+        };
+        if is_dir {
+            return Err(FsError::is_dir());
+        }
+        if !local && !want.truncate {
+            self.revalidate(&inode, want.read).await?;
+        }
+        if want.truncate {
+            self.truncate(&inode, 0).await?;
+        }
+        let keep_cache = {
+            let mut state = inode.state();
+            state.opens += 1;
+            let id = state.object.as_ref().map(|object| object.id.clone());
+            let keep = state.pages.is_some() && state.pages == id || state.draft.is_some() && state.opens > 1;
+            if !keep {
+                state.pages = id;
+            }
+            keep
+        };
+        Ok(Opened { fh: self.handles.add(inode, want.read, want.write), keep_cache })
+    }
+
+    /// Makes sure that the inode is what the service has now. The question carries the first bytes back, so that open
+    /// and first read are one round trip, unless the bytes are here already.
+    async fn revalidate(self: &Arc<Self>, inode: &Arc<Inode>, read: bool) -> Result<()> {
+        let (known, size, pages, cold) = {
+            let mut state = inode.state();
+            if state.revalidated.take().is_some_and(|at| at.elapsed() < REVALIDATED) {
+                return Ok(());
+            }
+            let Some(object) = state.object.clone() else { return Ok(()) };
+            let pages = state.pages.as_ref() == Some(&object.id);
+            (object.clone(), object.size, pages, object.cold)
+        };
+        if cold && read {
+            tracing::warn!(
+                path = self.table.path(inode.ino),
+                "in a cold storage class and not restored: it cannot be read"
+            );
+            return Err(FsError::Errno(libc::EACCES, "in a cold storage class and not restored"));
+        }
+        let key = match self.key(inode.ino, false) {
+            Ok(key) => key,
+            // The name went away meanwhile; the kernel looks again.
+            Err(_) => return Err(FsError::stale()),
+        };
+        let asked = Instant::now();
+        let here = pages || self.fetch.cache().has(&known.id, 0);
+        let info = if !read || here || size == 0 || inode.state().attrs.kind != Kind::File {
+            self.store.head(&key).await
+        } else {
+            let range = Some(0..if size <= WHOLE { WHOLE } else { BLOCK });
+            match self.store.get(&key, GetRequest { range, ..GetRequest::default() }).await {
+                Ok(body) => {
+                    let info = body.info.clone();
+                    let id = if info.etag == known.etag { known.id.clone() } else { self.identity(&key, &info.etag) };
+                    let origin = Origin { id, key: key.clone(), etag: info.etag.clone(), size: info.size };
+                    self.fetch.adopt(&origin, body);
+                    Ok(info)
+                }
+                // An empty object has no range.
+                Err(error) if error.kind == ErrorKind::BadRange => self.store.head(&key).await,
+                Err(error) => Err(error),
+            }
+        };
+        let info = match info {
+            Ok(info) => info,
+            // Gone: the kernel's dentry is old. ESTALE makes it look the name up again and find ENOENT itself.
+            Err(error) if error.is_not_found() => {
+                let mut state = inode.state();
+                if !state.is_dirty() {
+                    state.asked = None;
+                }
+                return Err(FsError::stale());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut state = inode.state();
+        if state.is_dirty() || state.asked.is_some_and(|at| at > asked) {
+            return Ok(());
+        }
+        let same = state.object.as_ref().is_some_and(|o| o.etag == info.etag && o.size == info.size);
+        if same {
+            self.refresh(&mut state, &key, &info, asked);
+            return Ok(());
+        }
+        if state.opens > 0 {
+            // Other handles keep the old version; the name is to be looked up anew and gets a new number.
+            state.asked = None;
+        } else {
+            self.refresh(&mut state, &key, &info, asked);
+            state.size = info.size;
+            state.target = None;
+            state.revalidated = Some(Instant::now());
+        }
+        // The kernel's size is the old one; it would read and append by it. ESTALE sends it back to LOOKUP.
+        Err(FsError::stale())
+    }
+
+    fn refresh(&self, state: &mut State, key: &str, info: &ObjectInfo, asked: Instant) {
+        let (attrs, xattrs) = meta::decode(&info.headers, false, info.size, info.modified, &self.options.defaults);
+        if attrs.kind == state.attrs.kind && !state.meta_dirty() {
+            state.attrs = attrs;
+            state.xattrs = Arc::new(xattrs);
+        }
+        let mut now = object(&self.bucket, key, info);
+        if let Some(was) = &state.object
+            && was.etag == now.etag
+        {
+            now.id = was.id.clone();
+            if was.modified == now.modified || whole(was.modified) == whole(now.modified) {
+                now.acl = was.acl.clone();
+                now.listed = was.listed;
+            }
+        }
+        state.object = Some(Arc::new(now));
+        state.knowledge = crate::inode::Knowledge::Full;
+        state.asked = Some(asked);
+    }
+
+    /// Closes a handle. What a failed or missing flush left is stored in the background.
+    pub fn release(self: &Arc<Self>, fh: u64) {
+        let Some(handle) = self.handles.remove(fh) else { return };
+        let inode = handle.inode.clone();
+        drop(handle);
+        let (last, dirty, unlinked) = {
+            let mut state = inode.state();
+            state.opens = state.opens.saturating_sub(1);
+            let last = state.opens == 0;
+            if last && !state.is_dirty() {
+                state.draft = None;
+            }
+            (last, state.is_dirty(), state.unlinked)
+        };
+        if last && unlinked {
+            self.bury(&inode);
+        } else if last && dirty {
+            self.store_later(&inode);
+        }
+    }
+}
+
+fn whole(time: std::time::SystemTime) -> u64 {
+    time.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,87 @@
+//! What the core needs to know of the settings.
+
+use crate::config::{Conflict, ExclusiveCreate, Metadata, Settings};
+use crate::meta::Defaults;
+use base64::Engine;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Options of a mounted bucket, fixed for its life.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Key prefix that the mount shows: empty or ending in `/`.
+    pub prefix: String,
+    /// Refuse every change with EROFS.
+    pub read_only: bool,
+    /// What objects without attributes of their own show.
+    pub defaults: Defaults,
+    /// How long names and attributes may be used without asking again.
+    pub max_age: Duration,
+    /// Read no object headers for attributes: kind, mode and owner are then guesses.
+    pub listing_only: bool,
+    /// Bytes of clean blocks in memory.
+    pub cache_size: u64,
+    /// Folder for scratch files of drafts and for what could not be stored.
+    pub scratch: PathBuf,
+    /// When O_EXCL takes effect.
+    pub exclusive_create: ExclusiveCreate,
+    /// What happens to a commit over an object that another client changed.
+    pub conflict: Conflict,
+    /// Our S3 user id, if it is known (an OSiRIS token tells it).
+    pub me: Option<String>,
+    /// This machine's name, for names of kept conflicts.
+    pub host: String,
+}
+
+impl Options {
+    /// The part of a mount's settings that concerns the core. Makes the scratch folder if it is missing.
+    pub fn of(settings: &Settings) -> Options {
+        let owner = Defaults {
+            file_mode: u32::from(settings.file_mode),
+            dir_mode: u32::from(settings.dir_mode),
+            ..Defaults::new(settings.uid, settings.gid)
+        };
+        let scratch = settings.cache_dir.clone().unwrap_or_else(std::env::temp_dir);
+        Options {
+            prefix: settings.prefix.clone(),
+            read_only: settings.read_only,
+            defaults: owner,
+            max_age: settings.max_age,
+            listing_only: settings.metadata == Metadata::Listing,
+            cache_size: settings.cache_size,
+            scratch,
+            exclusive_create: settings.exclusive_create,
+            conflict: settings.conflict,
+            me: user_of(&settings.credentials.access_key),
+            host: host(),
+        }
+    }
+}
+
+/// An OSiRIS token is base64 of `{"RGW_TOKEN":{"version":1,"type":"ldap","id":"USER","key":"PASSWORD"}}`; the id is
+/// the S3 user id.
+fn user_of(access_key: &str) -> Option<String> {
+    let json = base64::engine::general_purpose::STANDARD.decode(access_key).ok()?;
+    let token: serde_json::Value = serde_json::from_slice(&json).ok()?;
+    Some(token.get("RGW_TOKEN")?.get("id")?.as_str()?.to_string())
+}
+
+/// The host's name without its domain, for names of objects.
+fn host() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let short: String = name.split('.').next().unwrap_or("").chars().take(32).collect();
+    if short.is_empty() { "host".to_string() } else { short }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_tells_its_user_and_a_key_does_not() {
+        let token = r#"{"RGW_TOKEN":{"version":1,"type":"ldap","id":"alice_um","key":"pw"}}"#;
+        let token = base64::engine::general_purpose::STANDARD.encode(token);
+        assert_eq!(user_of(&token).as_deref(), Some("alice_um"));
+        assert_eq!(user_of("AKIAIOSFODNN7EXAMPLE"), None);
+    }
+}

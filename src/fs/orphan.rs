@@ -1,0 +1,114 @@
+//! Files whose name goes away while they are open: they stay readable and writable until the last close.
+
+use super::meta_commit::ONE_COPY;
+use super::{Fs, Result, base_of};
+use crate::draft::Draft;
+use crate::inode::Inode;
+use crate::meta::Kind;
+use crate::store::WriteHeaders;
+use std::sync::Arc;
+
+/// Content up to this size is taken in; larger content moves to a hidden key.
+const TAKE_IN: u64 = 4 * 1024 * 1024;
+
+impl Fs {
+    /// Makes sure that an open file's bytes outlive its object. The caller holds the tree and the inode's gate, and
+    /// removes or replaces the object afterwards.
+    pub(super) async fn orphan(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
+        let (opens, kind, streaming) = {
+            let state = inode.state();
+            let streaming = state.draft.as_ref().is_some_and(|draft| draft.stream.is_some());
+            (state.opens, state.attrs.kind, streaming)
+        };
+        if opens == 0 || kind != Kind::File {
+            let stream = {
+                let mut state = inode.state();
+                state.draft.take().and_then(|draft| draft.stream)
+            };
+            self.abandon(stream);
+            return Ok(());
+        }
+        if streaming {
+            // Bytes that are only in the upload must become an object first.
+            self.commit_gated(inode).await?;
+        }
+        let Some(object) = inode.state().object.clone() else { return Ok(()) };
+        let key = self.key(inode.ino, false)?;
+        if object.size <= TAKE_IN {
+            let origin = {
+                let state = inode.state();
+                self.origin(inode, &state, &base_of(&object))?
+            };
+            let bytes = self.read_base(&origin, 0..object.size).await?;
+            let mut state = inode.state();
+            let draft = state.draft.get_or_insert_with(|| Draft::over(base_of(&object)));
+            take_in(draft, &bytes, &self.options.scratch)?;
+            state.object = None;
+            return Ok(());
+        }
+        let aside = self.hidden_key("open");
+        if object.size > ONE_COPY {
+            self.copy_by_parts(&key, &object, &aside, &WriteHeaders::default()).await?;
+        } else {
+            self.store.copy(&key, Some(&object.etag), &aside, None, &[]).await?;
+        }
+        inode.state().orphan = Some(aside);
+        Ok(())
+    }
+
+    /// The last handle of a nameless file is closed.
+    pub(super) fn bury(self: &Arc<Self>, inode: &Arc<Inode>) {
+        let (orphan, stream) = {
+            let mut state = inode.state();
+            let stream = state.draft.take().and_then(|draft| draft.stream);
+            (state.orphan.take(), stream)
+        };
+        self.abandon(stream);
+        self.forget_dirty(inode.ino);
+        if let Some(key) = orphan {
+            let store = self.store.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.delete(&key).await {
+                    tracing::warn!(key, %error, "a hidden object could not be removed");
+                }
+            });
+        }
+    }
+
+    /// Marks an inode whose name is gone.
+    pub(super) fn unname(self: &Arc<Self>, inode: &Arc<Inode>) {
+        let idle = {
+            let mut state = inode.state();
+            state.unlinked = true;
+            state.meta_stored = state.meta_changes;
+            state.opens == 0
+        };
+        self.table.unlink(inode.ino);
+        if idle {
+            self.bury(inode);
+        }
+    }
+}
+
+/// Fills the pieces of a draft that came from its base.
+fn take_in(draft: &mut Draft, bytes: &[bytes::Bytes], folder: &std::path::Path) -> Result<()> {
+    let mut at = 0;
+    for slice in bytes {
+        let range = at..at + slice.len() as u64;
+        let wanted: Vec<_> = draft
+            .extents
+            .pieces(range.start..range.end.min(draft.extents.size()).max(range.start))
+            .filter(|(_, source)| *source == crate::draft::Source::Base)
+            .map(|(piece, _)| piece)
+            .collect();
+        for piece in wanted {
+            let part = &slice[(piece.start - at) as usize..(piece.end - at) as usize];
+            draft.scratch.write(piece.start, part, folder)?;
+            draft.extents.set(piece, crate::draft::Source::Local);
+        }
+        at = range.end;
+    }
+    draft.base = None;
+    draft.dirty = false;
+    Ok(())
+}

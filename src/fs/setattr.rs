@@ -1,0 +1,118 @@
+//! Changing attributes. They are stored with the next write of the object, by a rename, by fsync, or after a moment.
+
+use super::{Entry, Fs, FsError, Result, now};
+use crate::inode::{Inode, State};
+use crate::meta::Time;
+use std::sync::Arc;
+
+/// A time to set.
+#[derive(Clone, Copy, Debug)]
+pub enum SetTime {
+    /// The current time (UTIME_NOW).
+    Now,
+    /// This time.
+    At(Time),
+}
+
+/// What to change; `None` leaves a thing as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Change {
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+    /// Size: truncates or appends zeros.
+    pub size: Option<u64>,
+    /// Access time.
+    pub atime: Option<SetTime>,
+    /// Modification time.
+    pub mtime: Option<SetTime>,
+    /// Clear set-user-id and set-group-id, because the file was written or changed hands.
+    pub clear_suid: bool,
+}
+
+impl Fs {
+    /// Changes attributes if the size stays.
+    pub fn try_setattr(&self, ino: u64, change: &Change) -> Option<Result<Entry>> {
+        if change.size.is_some() {
+            return None;
+        }
+        if let Err(error) = self.writable() {
+            return Some(Err(error));
+        }
+        let inode = match self.inode(ino) {
+            Ok(inode) => inode,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok(self.change_attrs(&inode, change)))
+    }
+
+    /// Changes attributes and size.
+    pub async fn setattr(self: &Arc<Self>, ino: u64, change: Change) -> Result<Entry> {
+        self.writable()?;
+        let inode = self.inode(ino)?;
+        if let Some(size) = change.size {
+            if inode.state().is_dir() {
+                return Err(FsError::is_dir());
+            }
+            self.truncate(&inode, size).await?;
+            // truncate(2) without an open handle has no close that would report or store.
+            if inode.state().opens == 0 {
+                self.change_attrs(&inode, &change);
+                self.commit(&inode).await?;
+                let state = inode.state();
+                return Ok(self.entry(&inode, &state));
+            }
+        }
+        Ok(self.change_attrs(&inode, &change))
+    }
+
+    fn change_attrs(&self, inode: &Arc<Inode>, change: &Change) -> Entry {
+        let mut state = inode.state();
+        if apply(&mut state, change) {
+            state.touch_meta();
+            // An open file that is being written is stored at its close, and carries the attributes then.
+            let carried = state.draft.as_ref().is_some_and(|draft| draft.dirty) && state.opens > 0;
+            if !state.unlinked && !carried {
+                drop(state);
+                self.store_soon(inode);
+                state = inode.state();
+            }
+        }
+        self.entry(inode, &state)
+    }
+}
+
+/// Applies a change; tells whether anything that is stored has changed.
+fn apply(state: &mut State, change: &Change) -> bool {
+    let before = state.attrs.clone();
+    let now = now();
+    let at = |time: SetTime| match time {
+        SetTime::Now => now,
+        SetTime::At(time) => time,
+    };
+    if let Some(mode) = change.mode {
+        state.attrs.mode = mode & 0o7777;
+    }
+    let changes_hands = change.uid.is_some() || change.gid.is_some();
+    state.attrs.uid = change.uid.unwrap_or(state.attrs.uid);
+    state.attrs.gid = change.gid.unwrap_or(state.attrs.gid);
+    if (changes_hands || change.clear_suid) && !state.is_dir() && change.mode.is_none() {
+        let group = if state.attrs.mode & 0o010 != 0 { 0o2000 } else { 0 };
+        state.attrs.mode &= !(0o4000 | group);
+    }
+    if let Some(atime) = change.atime {
+        state.attrs.atime = at(atime);
+    }
+    if let Some(mtime) = change.mtime {
+        state.attrs.mtime = at(mtime);
+        state.mtime_set = true;
+    }
+    let changed = state.attrs != before;
+    if changed || change.mtime.is_some() {
+        state.attrs.ctime = now;
+    }
+    changed
+}

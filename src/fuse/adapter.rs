@@ -1,0 +1,549 @@
+//! fuser's trait over the core: what is in memory is answered at once on the FUSE thread, the rest is spawned.
+
+use super::convert::{errno, file_attr, file_type, no_attr, set_time};
+use super::watch::Watch;
+use crate::fs::{Caller, Change, Entry, Found, Fs, FsError, Opened, RenameRule, Result};
+use fuser::*;
+use std::ffi::OsStr;
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::runtime::Handle;
+
+/// Inode numbers are never used again, so one generation does.
+const GENERATION: Generation = Generation(0);
+/// Largest write the kernel may send (its own limit is 1 MiB unless `max_pages_limit` was raised).
+const MAX_WRITE: u32 = 1024 * 1024;
+/// Requests that the kernel may have in flight for read-ahead and the like.
+const MAX_BACKGROUND: u16 = 256;
+
+/// The adapter of one mount.
+pub(super) struct Adapter {
+    fs: Arc<Fs>,
+    runtime: Handle,
+    watch: Arc<Watch>,
+}
+
+impl Adapter {
+    pub(super) fn new(fs: Arc<Fs>, runtime: Handle) -> Adapter {
+        Adapter { fs, runtime, watch: Watch::start() }
+    }
+
+    /// Does `work` on the runtime and hands its end to `answer`; a signal to the waiting thread answers EINTR first.
+    fn later<T: Send + 'static>(
+        &self,
+        request: &Request,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+        answer: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        let (watched, interrupted) = self.watch.begin(request.pid());
+        self.runtime.spawn(async move {
+            // A task of its own: it goes on to its end if the caller is interrupted.
+            let mut task = tokio::spawn(work);
+            let result = tokio::select! {
+                done = &mut task => done.unwrap_or(Err(FsError::internal())),
+                Ok(()) = interrupted => Err(FsError::Errno(libc::EINTR, "interrupted by a signal")),
+            };
+            drop(watched);
+            answer(result);
+        });
+    }
+}
+
+/// A panic must not end the FUSE thread: the request is answered EIO by its dropped reply, the mount lives on.
+fn guarded(work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        tracing::error!("a request failed by a fault in the program; please report it");
+    }
+}
+
+fn answer_entry(reply: ReplyEntry, result: Result<Entry>) {
+    match result {
+        Ok(entry) => reply.entry(&entry.ttl, &file_attr(&entry.attr), GENERATION),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+fn answer_found(reply: ReplyEntry, result: Result<Found>) {
+    match result {
+        Ok(Found::Entry(entry)) => reply.entry(&entry.ttl, &file_attr(&entry.attr), GENERATION),
+        Ok(Found::Absent(ttl)) if ttl.is_zero() => reply.error(Errno::ENOENT),
+        Ok(Found::Absent(ttl)) => reply.entry_with_ttls(&Duration::ZERO, &ttl, &no_attr(), GENERATION),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+fn answer_attr(reply: ReplyAttr, result: Result<Entry>) {
+    match result {
+        Ok(entry) => reply.attr(&entry.ttl, &file_attr(&entry.attr)),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+fn answer_empty(reply: ReplyEmpty, result: Result<()>) {
+    match result {
+        Ok(()) => reply.ok(),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+fn open_flags(opened: &Opened, flags: i32) -> FopenFlags {
+    let mut answer = FopenFlags::empty();
+    if opened.keep_cache {
+        answer |= FopenFlags::FOPEN_KEEP_CACHE;
+    }
+    if flags & libc::O_ACCMODE == libc::O_RDONLY {
+        // Nothing to store at close.
+        answer |= FopenFlags::FOPEN_NOFLUSH;
+    }
+    answer
+}
+
+fn caller(request: &Request) -> Caller {
+    Caller { uid: request.uid(), gid: request.gid(), pid: request.pid() }
+}
+
+impl Filesystem for Adapter {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        // One by one: an unknown flag refuses the whole set.
+        for flag in [
+            InitFlags::FUSE_PARALLEL_DIROPS,
+            // Always with attributes: the kernel's own guess (AUTO) makes `find -size` look each name up.
+            InitFlags::FUSE_DO_READDIRPLUS,
+            InitFlags::FUSE_ATOMIC_O_TRUNC,
+            // Pages go when the etag changes (at open), not when a time does.
+            InitFlags::FUSE_EXPLICIT_INVAL_DATA,
+            InitFlags::FUSE_ASYNC_DIO,
+            InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+            // Else the kernel asks for security.capability before each write. Clearing suid is then our duty.
+            InitFlags::FUSE_HANDLE_KILLPRIV_V2,
+        ] {
+            let _ = config.add_capabilities(flag);
+        }
+        let _ = config.set_max_write(MAX_WRITE);
+        let _ = config.set_max_background(MAX_BACKGROUND);
+        let _ = config.set_congestion_threshold(MAX_BACKGROUND / 4 * 3);
+        let _ = config.set_time_granularity(Duration::from_nanos(1));
+        Ok(())
+    }
+
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        guarded(|| {
+            if let Some(known) = self.fs.try_lookup(parent.0, name) {
+                return answer_found(reply, known);
+            }
+            let (fs, name) = (self.fs.clone(), name.to_owned());
+            self.later(request, async move { fs.lookup(parent.0, &name).await }, |r| answer_found(reply, r));
+        });
+    }
+
+    fn forget(&self, _request: &Request, ino: INodeNo, count: u64) {
+        guarded(|| self.fs.forget(ino.0, count));
+    }
+
+    fn getattr(&self, request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        guarded(|| {
+            if let Some(known) = self.fs.try_getattr(ino.0) {
+                return answer_attr(reply, known);
+            }
+            let fs = self.fs.clone();
+            self.later(request, async move { fs.getattr(ino.0).await }, |r| answer_attr(reply, r));
+        });
+    }
+
+    fn setattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        guarded(|| {
+            let mut change = Change {
+                mode,
+                uid,
+                gid,
+                size,
+                atime: atime.map(set_time),
+                mtime: mtime.map(set_time),
+                clear_suid: false,
+            };
+            // An empty request means: clear set-user-id (FUSE_HANDLE_KILLPRIV_V2).
+            let empty = mode.is_none() && uid.is_none() && gid.is_none() && size.is_none();
+            change.clear_suid = empty && atime.is_none() && mtime.is_none();
+            if let Some(known) = self.fs.try_setattr(ino.0, &change) {
+                return answer_attr(reply, known);
+            }
+            let fs = self.fs.clone();
+            self.later(request, async move { fs.setattr(ino.0, change).await }, |r| answer_attr(reply, r));
+        });
+    }
+
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        let fs = self.fs.clone();
+        self.later(request, async move { fs.readlink(ino.0).await }, |result| match result {
+            Ok(target) => reply.data(target.as_bytes()),
+            Err(error) => reply.error(errno(&error)),
+        });
+    }
+
+    fn mknod(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
+        let work = async move { fs.mknod(parent.0, &name, mode, rdev, caller).await };
+        self.later(request, work, |r| answer_entry(reply, r));
+    }
+
+    fn mkdir(&self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
+        let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
+        self.later(request, async move { fs.mkdir(parent.0, &name, mode, caller).await }, |r| answer_entry(reply, r));
+    }
+
+    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (fs, name) = (self.fs.clone(), name.to_owned());
+        self.later(request, async move { fs.unlink(parent.0, &name).await }, |r| answer_empty(reply, r));
+    }
+
+    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (fs, name) = (self.fs.clone(), name.to_owned());
+        self.later(request, async move { fs.rmdir(parent.0, &name).await }, |r| answer_empty(reply, r));
+    }
+
+    fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        let (fs, name, target, caller) =
+            (self.fs.clone(), name.to_owned(), target.as_os_str().to_owned(), caller(request));
+        let work = async move { fs.symlink(parent.0, &name, &target, caller).await };
+        self.later(request, work, |r| answer_entry(reply, r));
+    }
+
+    fn rename(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let rule = match flags {
+            flags if flags.is_empty() => RenameRule::Replace,
+            RenameFlags::RENAME_NOREPLACE => RenameRule::NoReplace,
+            _ => return reply.error(Errno::EINVAL),
+        };
+        let (fs, name, newname) = (self.fs.clone(), name.to_owned(), newname.to_owned());
+        let work = async move { fs.rename(parent.0, &name, newparent.0, &newname, rule).await };
+        self.later(request, work, |r| answer_empty(reply, r));
+    }
+
+    fn link(&self, _request: &Request, _ino: INodeNo, _parent: INodeNo, _name: &OsStr, reply: ReplyEntry) {
+        // S3 has no second name for an object.
+        reply.error(Errno::EPERM);
+    }
+
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let fs = self.fs.clone();
+        self.later(request, async move { fs.open(ino.0, flags.0).await }, move |result| match result {
+            Ok(opened) => reply.opened(FileHandle(opened.fh), open_flags(&opened, flags.0)),
+            Err(error) => reply.error(errno(&error)),
+        });
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
+        let work = async move { fs.create(parent.0, &name, mode, flags, caller).await };
+        self.later(request, work, move |result| match result {
+            Ok((entry, opened)) => {
+                let (attr, fh) = (file_attr(&entry.attr), FileHandle(opened.fh));
+                // A new file's close always stores it, also if it was opened for reading.
+                let flags = open_flags(&opened, flags) & !FopenFlags::FOPEN_NOFLUSH;
+                reply.created(&entry.ttl, &attr, GENERATION, fh, flags);
+            }
+            Err(error) => reply.error(errno(&error)),
+        });
+    }
+
+    fn read(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        guarded(|| {
+            match self.fs.try_read(fh.0, offset, size) {
+                Some(Ok(bytes)) => return reply.data(&bytes),
+                Some(Err(error)) => return reply.error(errno(&error)),
+                None => {}
+            }
+            let fs = self.fs.clone();
+            self.later(request, async move { fs.read(fh.0, offset, size).await }, |result| match result {
+                Ok(bytes) => reply.data(&bytes),
+                Err(error) => reply.error(errno(&error)),
+            });
+        });
+    }
+
+    fn write(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        guarded(|| {
+            // try_write may spawn the upload of a part.
+            let _runtime = self.runtime.enter();
+            let clear = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+            match self.fs.try_write(fh.0, offset, data, clear) {
+                Some(Ok(written)) => return reply.written(written),
+                Some(Err(error)) => return reply.error(errno(&error)),
+                None => {}
+            }
+            let (fs, data) = (self.fs.clone(), data.to_vec());
+            let work = async move { fs.write(fh.0, offset, &data, clear).await };
+            self.later(request, work, |result| match result {
+                Ok(written) => reply.written(written),
+                Err(error) => reply.error(errno(&error)),
+            });
+        });
+    }
+
+    fn flush(&self, request: &Request, _ino: INodeNo, fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
+        guarded(|| {
+            if self.fs.flush_is_idle(fh.0) {
+                return reply.ok();
+            }
+            let fs = self.fs.clone();
+            self.later(request, async move { fs.flush(fh.0).await }, |r| answer_empty(reply, r));
+        });
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        guarded(|| {
+            let _runtime = self.runtime.enter();
+            self.fs.release(fh.0);
+            reply.ok();
+        });
+    }
+
+    fn fsync(&self, request: &Request, _ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        let fs = self.fs.clone();
+        self.later(request, async move { fs.fsync(fh.0).await }, |r| answer_empty(reply, r));
+    }
+
+    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        guarded(|| match self.fs.opendir(ino.0) {
+            Ok(fh) => reply.opened(FileHandle(fh), FopenFlags::empty()),
+            Err(error) => reply.error(errno(&error)),
+        });
+    }
+
+    fn readdir(&self, request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
+        guarded(|| {
+            let fs = self.fs.clone();
+            let work = {
+                let fs = fs.clone();
+                async move { fs.prepare_dir(fh.0, offset).await }
+            };
+            self.later(request, work, move |prepared| {
+                let filled = prepared.and_then(|()| {
+                    fs.fill_dir(fh.0, offset, false, &mut |row| {
+                        reply.add(INodeNo(row.ino), row.next, file_type(row.kind), &row.name)
+                    })
+                });
+                match filled {
+                    Ok(()) => reply.ok(),
+                    Err(error) => reply.error(errno(&error)),
+                }
+            });
+        });
+    }
+
+    fn readdirplus(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        guarded(|| {
+            let fs = self.fs.clone();
+            let finish = move |prepared: Result<()>| {
+                let filled = prepared.and_then(|()| {
+                    fs.fill_dir(fh.0, offset, true, &mut |row| match &row.entry {
+                        Some(entry) => {
+                            let attr = file_attr(&entry.attr);
+                            reply.add(INodeNo(row.ino), row.next, &row.name, &entry.ttl, &attr, GENERATION)
+                        }
+                        None => false,
+                    })
+                });
+                match filled {
+                    Ok(()) => reply.ok(),
+                    Err(error) => reply.error(errno(&error)),
+                }
+            };
+            if self.fs.dir_ready(fh.0, offset).unwrap_or(false) {
+                return finish(Ok(()));
+            }
+            let fs = self.fs.clone();
+            self.later(request, async move { fs.prepare_dir(fh.0, offset).await }, finish);
+        });
+    }
+
+    fn releasedir(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags, reply: ReplyEmpty) {
+        guarded(|| {
+            self.fs.releasedir(fh.0);
+            reply.ok();
+        });
+    }
+
+    fn fsyncdir(&self, request: &Request, _ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        let fs = self.fs.clone();
+        self.later(request, async move { fs.fsyncdir(fh.0).await }, |r| answer_empty(reply, r));
+    }
+
+    fn statfs(&self, request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        let fs = self.fs.clone();
+        self.later(request, async move { fs.space().await }, |result| match result {
+            Ok(space) => {
+                const UNIT: u64 = 4096;
+                let (all, free) = (space.bytes / UNIT, space.free / UNIT);
+                reply.statfs(all, free, free, space.files, space.files_free, UNIT as u32, 255, UNIT as u32);
+            }
+            Err(error) => reply.error(errno(&error)),
+        });
+    }
+
+    fn setxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        let Some(name) = name.to_str().map(str::to_owned) else { return reply.error(Errno::EOPNOTSUPP) };
+        let (fs, value) = (self.fs.clone(), value.to_vec());
+        let (create, replace) = (flags & libc::XATTR_CREATE != 0, flags & libc::XATTR_REPLACE != 0);
+        let work = async move { fs.setxattr(ino.0, &name, &value, create, replace).await };
+        self.later(request, work, |r| answer_empty(reply, r));
+    }
+
+    fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        guarded(|| {
+            let Some(name) = name.to_str().map(str::to_owned) else { return reply.error(Errno::EOPNOTSUPP) };
+            if let Some(known) = self.fs.try_getxattr(ino.0, &name) {
+                return answer_xattr(reply, known, size);
+            }
+            let fs = self.fs.clone();
+            self.later(request, async move { fs.getxattr(ino.0, &name).await }, move |r| answer_xattr(reply, r, size));
+        });
+    }
+
+    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        guarded(|| {
+            let names = self
+                .fs
+                .listxattr(ino.0)
+                .map(|names| names.iter().flat_map(|name| name.bytes().chain(std::iter::once(0))).collect::<Vec<u8>>());
+            answer_xattr(reply, names, size);
+        });
+    }
+
+    fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        guarded(|| match name.to_str() {
+            Some(name) => answer_empty(reply, self.fs.removexattr(ino.0, name)),
+            None => reply.error(Errno::EOPNOTSUPP),
+        });
+    }
+
+    fn fallocate(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        let fs = self.fs.clone();
+        self.later(request, async move { fs.fallocate(fh.0, offset, length, mode).await }, |r| answer_empty(reply, r));
+    }
+
+    fn lseek(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+        guarded(|| {
+            let (Ok(from), true) = (u64::try_from(offset), matches!(whence, libc::SEEK_DATA | libc::SEEK_HOLE)) else {
+                return reply.error(Errno::EINVAL);
+            };
+            match self.fs.seek(fh.0, from, whence == libc::SEEK_HOLE) {
+                Ok(at) => reply.offset(at as i64),
+                Err(error) => reply.error(errno(&error)),
+            }
+        });
+    }
+}
+
+fn answer_xattr(reply: ReplyXattr, result: Result<Vec<u8>>, size: u32) {
+    match result {
+        // Size 0 asks how long the value is.
+        Ok(value) if size == 0 => reply.size(value.len() as u32),
+        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
+        Ok(value) => reply.data(&value),
+        Err(error) => reply.error(errno(&error)),
+    }
+}

@@ -1,0 +1,146 @@
+//! What is known of a directory: its marker, its last listing, and what this mount changed since.
+
+use crate::meta::{Attrs, Xattrs};
+use crate::names::Name;
+use crate::store::{ListEntry, ObjectInfo};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// Local changes kept before old ones are looked for.
+const MANY: usize = 1024;
+/// No question to the service is older than this when its answer comes.
+const LONGEST_QUESTION: Duration = Duration::from_secs(300);
+
+/// Whether the directory has a marker object (`dir/`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Marker {
+    /// Not asked yet.
+    #[default]
+    Unknown,
+    /// None: the directory lives only by its content.
+    Absent,
+    /// There is one.
+    Present,
+}
+
+/// The part of an inode's state that only directories have.
+#[derive(Debug, Default)]
+pub struct DirState {
+    /// Its marker object.
+    pub marker: Marker,
+    /// The last complete listing, fresh or not: an old one still proves attributes.
+    pub listing: Option<Arc<Listing>>,
+    /// Names that this mount made or removed; each counts against a listing that was asked for before.
+    pub local: HashMap<Name, LocalChange>,
+    /// Lookups since the last listing that had to ask the service.
+    pub asked_lookups: u32,
+    /// How far attributes were fetched ahead of a program that walks the listing.
+    pub ahead: Ahead,
+}
+
+/// A name that this mount made or removed.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalChange {
+    /// When the service had confirmed it; `None`: not stored yet.
+    pub at: Option<Instant>,
+    /// Made (or replaced), not removed.
+    pub present: bool,
+}
+
+/// Position of a walk over the listing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ahead {
+    /// Index after the last entry that was looked up.
+    pub next: usize,
+    /// Entries before this index have been fetched or are being fetched.
+    pub fetched: usize,
+    /// How many to keep in flight.
+    pub window: usize,
+}
+
+/// A whole directory as the service listed it.
+#[derive(Debug)]
+pub struct Listing {
+    /// When the first page was asked for.
+    pub asked: Instant,
+    /// Sorted by name.
+    pub entries: Vec<DirEntry>,
+    /// Keys that no path can name.
+    pub hidden: usize,
+}
+
+/// A name in a listing.
+#[derive(Debug)]
+pub struct DirEntry {
+    /// The name.
+    pub name: Name,
+    /// What it is.
+    pub what: Listed,
+    /// The object's headers, if they were read since.
+    pub seen: OnceLock<Arc<Seen>>,
+}
+
+/// What a listing says of a name.
+#[derive(Clone, Debug)]
+pub enum Listed {
+    /// A common prefix.
+    Dir,
+    /// An object.
+    File(ListEntry),
+}
+
+/// The answer to a HEAD, decoded.
+#[derive(Debug)]
+pub struct Seen {
+    /// When it was asked for.
+    pub asked: Instant,
+    /// As the service said it.
+    pub info: ObjectInfo,
+    /// Kind, mode, owner, times.
+    pub attrs: Attrs,
+    /// `user.*`.
+    pub xattrs: Xattrs,
+}
+
+impl Listing {
+    /// The index of a name.
+    pub fn find(&self, name: &Name) -> Option<usize> {
+        self.entries.binary_search_by(|entry| entry.name.cmp(name)).ok()
+    }
+}
+
+impl DirState {
+    /// Installs a new listing. Local changes that the service had confirmed before it was asked for are in it; what
+    /// was learnt of entries that did not change is taken over.
+    pub fn install(&mut self, listing: Listing) -> Arc<Listing> {
+        if let Some(old) = &self.listing {
+            for entry in &listing.entries {
+                let Listed::File(new) = &entry.what else { continue };
+                let Some(at) = old.find(&entry.name) else { continue };
+                if let (Listed::File(was), Some(seen)) = (&old.entries[at].what, old.entries[at].seen.get())
+                    && was.etag == new.etag
+                    && was.size == new.size
+                    && was.modified == new.modified
+                {
+                    let _ = entry.seen.set(seen.clone());
+                }
+            }
+        }
+        self.local.retain(|_, change| change.at.is_none_or(|at| at >= listing.asked));
+        self.asked_lookups = 0;
+        self.ahead = Ahead::default();
+        let listing = Arc::new(listing);
+        self.listing = Some(listing.clone());
+        listing
+    }
+
+    /// Notes that this mount made (`present`) or removed a name; `stored`: the service has confirmed it.
+    pub fn changed(&mut self, name: &Name, present: bool, stored: bool) {
+        let at = stored.then(Instant::now);
+        if self.local.len() > MANY {
+            self.local.retain(|_, change| change.at.is_none_or(|at| at.elapsed() < LONGEST_QUESTION));
+        }
+        self.local.insert(name.clone(), LocalChange { at, present });
+    }
+}

@@ -1,0 +1,152 @@
+//! What is known of one inode.
+
+use super::DirState;
+use crate::cache::Identity;
+use crate::draft::Draft;
+use crate::meta::{Attrs, Kind, Xattrs};
+use crate::store::{Acl, ETag, ObjectHeaders};
+use crate::sync::{Guard, Ranked, STATE};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+/// One file, directory, link or special file that the kernel (or an operation) knows.
+#[derive(Debug)]
+pub struct Inode {
+    /// Its number; never used again for another.
+    pub ino: u64,
+    /// Held for reading by writes and truncation, for writing by what needs the bytes to stand still or the name to
+    /// stay: commit, rename, unlink. Two gates are taken in ascending order of their numbers.
+    pub gate: tokio::sync::RwLock<()>,
+    state: Ranked<STATE, State>,
+}
+
+impl Inode {
+    /// A new inode; only the table makes numbers.
+    pub(super) fn new(ino: u64, state: State) -> Inode {
+        Inode { ino, gate: tokio::sync::RwLock::new(()), state: Ranked::new(state) }
+    }
+
+    /// Locks the state. No request to the service is made and nothing is awaited while it is held.
+    pub fn state(&self) -> Guard<'_, STATE, State> {
+        self.state.lock()
+    }
+}
+
+/// How much is known of the attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knowledge {
+    /// Key, size, etag and time from a listing: kind and mode are guesses.
+    Listing,
+    /// The object's headers were read, or this mount made the object.
+    Full,
+}
+
+/// The stored object behind an inode.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Identity of the bytes for the block cache.
+    pub id: Arc<Identity>,
+    /// Entity tag.
+    pub etag: ETag,
+    /// Size in bytes.
+    pub size: u64,
+    /// Last-Modified as last told (by HEAD: whole seconds; by a listing: milliseconds).
+    pub modified: SystemTime,
+    /// Last-Modified as a listing told it. With the etag and the size it proves that the headers are still the same:
+    /// every change of metadata writes the object anew and moves this time.
+    pub listed: Option<SystemTime>,
+    /// Headers to keep; `None` while only a listing is known.
+    pub headers: Option<Arc<ObjectHeaders>>,
+    /// Number of tags.
+    pub tag_count: u32,
+    /// The ACL: `None` not asked yet; `Some(None)` we may not read it; known private for what this mount wrote.
+    pub acl: Option<Option<Arc<Acl>>>,
+    /// In a cold storage class and not restored.
+    pub cold: bool,
+}
+
+/// Everything that can change about an inode.
+#[derive(Debug)]
+pub struct State {
+    /// Kind, mode, owner, times.
+    pub attrs: Attrs,
+    /// `user.*` attributes.
+    pub xattrs: Arc<Xattrs>,
+    /// Size as programs see it: the draft's, else the object's.
+    pub size: u64,
+    /// Where the attributes come from.
+    pub knowledge: Knowledge,
+    /// When the question was sent whose answer this is; `None`: never asked.
+    pub asked: Option<Instant>,
+    /// What is stored under the key; `None`: nothing yet (or a directory without marker).
+    pub object: Option<Arc<Object>>,
+    /// Bytes that are not stored yet.
+    pub draft: Option<Draft>,
+    /// Counts changes of attributes; differs from `meta_stored` while some are not stored yet.
+    pub meta_changes: u64,
+    /// The count that the stored object carries.
+    pub meta_stored: u64,
+    /// The modification time was set by a program (not by writing), and is to be stored as it is.
+    pub mtime_set: bool,
+    /// Open handles.
+    pub opens: u32,
+    /// The name is gone; open handles live on.
+    pub unlinked: bool,
+    /// Where the object went when the name was removed under an open handle: the hidden key.
+    pub orphan: Option<String>,
+    /// The kernel's page cache was filled from these bytes.
+    pub pages: Option<Arc<Identity>>,
+    /// Target of a symbolic link, once read.
+    pub target: Option<Arc<str>>,
+    /// For directories.
+    pub dir: Option<Box<DirState>>,
+    /// OPEN found another object than the kernel's attributes say and sent the kernel back to LOOKUP; its next OPEN
+    /// need not ask again.
+    pub revalidated: Option<Instant>,
+}
+
+impl State {
+    /// A state with these attributes; everything else is empty.
+    pub fn new(attrs: Attrs, xattrs: Xattrs) -> State {
+        let dir = (attrs.kind == Kind::Dir).then(Box::default);
+        State {
+            attrs,
+            xattrs: Arc::new(xattrs),
+            size: 0,
+            knowledge: Knowledge::Full,
+            asked: None,
+            object: None,
+            draft: None,
+            meta_changes: 0,
+            meta_stored: 0,
+            mtime_set: false,
+            opens: 0,
+            unlinked: false,
+            orphan: None,
+            pages: None,
+            target: None,
+            dir,
+            revalidated: None,
+        }
+    }
+
+    /// Whether this is a directory.
+    pub fn is_dir(&self) -> bool {
+        self.attrs.kind == Kind::Dir
+    }
+
+    /// Attributes changed and not stored.
+    pub fn meta_dirty(&self) -> bool {
+        self.meta_changes != self.meta_stored
+    }
+
+    /// Bytes or attributes wait to be stored. While that is so, what the service says cannot replace them.
+    pub fn is_dirty(&self) -> bool {
+        self.draft.as_ref().is_some_and(|draft| draft.dirty) || self.meta_dirty()
+    }
+
+    /// Notes a change of attributes that is to be stored.
+    pub fn touch_meta(&mut self) {
+        self.meta_changes += 1;
+    }
+}
