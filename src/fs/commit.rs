@@ -79,13 +79,19 @@ impl Fs {
             Err(FsError::Store(error)) if error.kind == ErrorKind::PreconditionFailed => {
                 self.conflict(inode, &job, error).await
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                inode.state().refused = error.is_final();
+                Err(error)
+            }
         }
     }
 
     fn job(&self, inode: &Inode) -> Result<Option<Job>> {
         let state = inode.state();
         let Some(draft) = state.draft.as_ref().filter(|draft| draft.dirty) else { return Ok(None) };
+        if state.conflicted {
+            return Err(FsError::Conflict(None));
+        }
         if state.unlinked {
             return Ok(None);
         }
@@ -230,6 +236,7 @@ impl Fs {
             cold: false,
         }));
         state.draft = None;
+        state.refused = false;
         state.size = job.size;
         state.knowledge = Knowledge::Full;
         state.asked = Some(Instant::now());
@@ -308,6 +315,7 @@ impl Fs {
         let stream = {
             let mut state = inode.state();
             state.unlinked = true;
+            state.conflicted = true;
             state.meta_stored = state.meta_changes;
             state.draft.as_mut().and_then(|draft| {
                 draft.dirty = false;

@@ -59,12 +59,14 @@ impl Fs {
             state.draft = Some(Draft::new_file());
         }
         state.opens = 1;
+        state.writers = 1;
         let stored = state.object.is_some();
         let access = flags & libc::O_ACCMODE;
         let inode = self.table.add(parent, &name, state).ok_or(FsError::stale())?;
         self.name_changed(parent, &name, true, stored);
         let entry = self.mention(&inode);
-        let fh = self.handles.add(inode, access != libc::O_WRONLY, access != libc::O_RDONLY);
+        // Its close stores the new file, also if it was opened for reading only.
+        let fh = self.handles.add(inode, access != libc::O_WRONLY, true);
         Ok((entry, Opened { fh, keep_cache: false }))
     }
 
@@ -166,6 +168,8 @@ impl Fs {
         let mut headers = ObjectHeaders { content_type, ..ObjectHeaders::default() };
         meta::encode(attrs, &Xattrs::new(), &mut headers)?;
         let size = body.len() as u64;
+        // The key must stand while the object is made: no renaming of a directory above it.
+        let _tree = self.tree.read().await;
         let with = WriteHeaders { headers, ..WriteHeaders::default() };
         let stored = match self.store.put(key, Body::from(body), &with, &Condition::Absent).await {
             Err(error) if error.kind == ErrorKind::PreconditionFailed => return Err(FsError::exists()),

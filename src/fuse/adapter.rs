@@ -39,17 +39,43 @@ impl Adapter {
         work: impl Future<Output = Result<T>> + Send + 'static,
         answer: impl FnOnce(Result<T>) + Send + 'static,
     ) {
+        self.later_or_undo(request, work, answer, |_| {});
+    }
+
+    /// [`Adapter::later`] for work whose end the kernel must hear of: if the caller was interrupted and never will,
+    /// `undo` takes it back.
+    fn later_or_undo<T: Send + 'static>(
+        &self,
+        request: &Request,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+        answer: impl FnOnce(Result<T>) + Send + 'static,
+        undo: impl FnOnce(T) + Send + 'static,
+    ) {
         let (watched, interrupted) = self.watch.begin(request.pid());
         self.runtime.spawn(async move {
             // A task of its own: it goes on to its end if the caller is interrupted.
             let mut task = tokio::spawn(work);
-            let result = tokio::select! {
-                done = &mut task => done.unwrap_or(Err(FsError::internal())),
-                Ok(()) = interrupted => Err(FsError::Errno(libc::EINTR, "interrupted by a signal")),
+            let ended = tokio::select! {
+                done = &mut task => Some(done.unwrap_or(Err(FsError::internal()))),
+                Ok(()) = interrupted => None,
             };
             drop(watched);
-            answer(result);
+            if let Some(result) = ended {
+                return answer(result);
+            }
+            answer(Err(FsError::Errno(libc::EINTR, "interrupted by a signal")));
+            if let Ok(Ok(done)) = task.await {
+                undo(done);
+            }
         });
+    }
+}
+
+impl Adapter {
+    /// Takes back one mention of a number that the kernel was never told.
+    fn unmention(&self) -> impl FnOnce(Entry) + Send + use<> {
+        let fs = self.fs.clone();
+        move |entry| fs.forget(entry.attr.ino, 1)
     }
 }
 
@@ -136,7 +162,18 @@ impl Filesystem for Adapter {
                 return answer_found(reply, known);
             }
             let (fs, name) = (self.fs.clone(), name.to_owned());
-            self.later(request, async move { fs.lookup(parent.0, &name).await }, |r| answer_found(reply, r));
+            let undo = self.unmention();
+            let work = async move { fs.lookup(parent.0, &name).await };
+            self.later_or_undo(
+                request,
+                work,
+                |r| answer_found(reply, r),
+                move |found| {
+                    if let Found::Entry(entry) = found {
+                        undo(entry);
+                    }
+                },
+            );
         });
     }
 
@@ -213,12 +250,13 @@ impl Filesystem for Adapter {
     ) {
         let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
         let work = async move { fs.mknod(parent.0, &name, mode, rdev, caller).await };
-        self.later(request, work, |r| answer_entry(reply, r));
+        self.later_or_undo(request, work, |r| answer_entry(reply, r), self.unmention());
     }
 
     fn mkdir(&self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
         let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
-        self.later(request, async move { fs.mkdir(parent.0, &name, mode, caller).await }, |r| answer_entry(reply, r));
+        let work = async move { fs.mkdir(parent.0, &name, mode, caller).await };
+        self.later_or_undo(request, work, |r| answer_entry(reply, r), self.unmention());
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -235,7 +273,7 @@ impl Filesystem for Adapter {
         let (fs, name, target, caller) =
             (self.fs.clone(), name.to_owned(), target.as_os_str().to_owned(), caller(request));
         let work = async move { fs.symlink(parent.0, &name, &target, caller).await };
-        self.later(request, work, |r| answer_entry(reply, r));
+        self.later_or_undo(request, work, |r| answer_entry(reply, r), self.unmention());
     }
 
     fn rename(
@@ -264,11 +302,13 @@ impl Filesystem for Adapter {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let fs = self.fs.clone();
-        self.later(request, async move { fs.open(ino.0, flags.0).await }, move |result| match result {
+        let (fs, undo) = (self.fs.clone(), self.fs.clone());
+        let answer = move |result: Result<Opened>| match result {
             Ok(opened) => reply.opened(FileHandle(opened.fh), open_flags(&opened, flags.0)),
             Err(error) => reply.error(errno(&error)),
-        });
+        };
+        let work = async move { fs.open(ino.0, flags.0).await };
+        self.later_or_undo(request, work, answer, move |opened| undo.release(opened.fh));
     }
 
     fn create(
@@ -283,7 +323,12 @@ impl Filesystem for Adapter {
     ) {
         let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
         let work = async move { fs.create(parent.0, &name, mode, flags, caller).await };
-        self.later(request, work, move |result| match result {
+        let (undo, unmention) = (self.fs.clone(), self.unmention());
+        let undo = move |(entry, opened): (Entry, Opened)| {
+            undo.release(opened.fh);
+            unmention(entry);
+        };
+        let answer = move |result: Result<(Entry, Opened)>| match result {
             Ok((entry, opened)) => {
                 let (attr, fh) = (file_attr(&entry.attr), FileHandle(opened.fh));
                 // A new file's close always stores it, also if it was opened for reading.
@@ -291,7 +336,8 @@ impl Filesystem for Adapter {
                 reply.created(&entry.ttl, &attr, GENERATION, fh, flags);
             }
             Err(error) => reply.error(errno(&error)),
-        });
+        };
+        self.later_or_undo(request, work, answer, undo);
     }
 
     fn read(
