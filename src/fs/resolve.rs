@@ -47,20 +47,18 @@ impl Fs {
         let dir_key = self.table.dir_key(parent).ok_or(FsError::stale())?;
         let file_key = names::file_key(&dir_key, name)?;
         let marker_key = names::dir_key(&dir_key, name);
+        let asked = Instant::now();
         match self.hint(&dir_key, parent, name)? {
             Hint::File => match self.head(&file_key).await {
                 Ok(seen) => return Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
             },
-            Hint::Dir => {
-                let asked = Instant::now();
-                match self.store.head(&marker_key?).await {
-                    Ok(marker) => return Ok(self.apply_dir(parent, name, Some(&marker), asked)),
-                    Err(error) if error.is_not_found() => return Ok(self.apply_dir(parent, name, None, asked)),
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            Hint::Dir => match self.head(&marker_key?).await {
+                Ok(seen) => return Ok(self.apply_dir(parent, name, Some(&seen.info), seen.asked)),
+                Err(error) if error.is_not_found() => return Ok(self.apply_dir(parent, name, None, asked)),
+                Err(error) => return Err(error),
+            },
             Hint::None => {}
         }
         let asked = Instant::now();
@@ -106,11 +104,9 @@ impl Fs {
             && !known.local.contains_key(name)
             && let Some(index) = listing.find(name)
         {
+            self.stat_ahead(dir_key, known, &listing, index);
             return Ok(match listing.entries[index].what {
-                Listed::File(_) => {
-                    self.stat_ahead(dir_key, known, &listing, index);
-                    Hint::File
-                }
+                Listed::File(_) => Hint::File,
                 Listed::Dir => Hint::Dir,
             });
         }
@@ -317,6 +313,7 @@ impl Fs {
         let fill = |state: &mut State| {
             state.object = marker.map(|info| Arc::new(object(&self.bucket, &marker_key, info)));
             state.asked = Some(asked);
+            state.knowledge = Knowledge::Full;
             if let Some(dir) = state.dir.as_mut() {
                 dir.marker = if marker.is_some() { Marker::Present } else { Marker::Absent };
             }

@@ -306,6 +306,8 @@ impl Filesystem for Adapter {
         reply: ReplyData,
     ) {
         guarded(|| {
+            // try_read may spawn the fetching of what comes next.
+            let _runtime = self.runtime.enter();
             match self.fs.try_read(fh.0, offset, size) {
                 Some(Ok(bytes)) => return reply.data(&bytes),
                 Some(Err(error)) => return reply.error(errno(&error)),

@@ -77,8 +77,8 @@ pub struct DirEntry {
     pub name: Name,
     /// What it is.
     pub what: Listed,
-    /// The object's headers, if they were read since.
-    pub seen: OnceLock<Arc<Seen>>,
+    /// The headers of the object (of a directory: of its marker), if they were asked for since; `None`: no marker.
+    pub seen: OnceLock<Option<Arc<Seen>>>,
 }
 
 /// What a listing says of a name.
