@@ -184,7 +184,8 @@ impl Filesystem for Adapter {
             };
             // An empty request means: clear set-user-id (FUSE_HANDLE_KILLPRIV_V2).
             let empty = mode.is_none() && uid.is_none() && gid.is_none() && size.is_none();
-            change.clear_suid = empty && atime.is_none() && mtime.is_none();
+            change.clear_suid =
+                empty && atime.is_none() && mtime.is_none() || size.is_some() && !caller(request).keeps_suid();
             if let Some(known) = self.fs.try_setattr(ino.0, &change) {
                 return answer_attr(reply, known);
             }
@@ -264,8 +265,8 @@ impl Filesystem for Adapter {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let fs = self.fs.clone();
-        self.later(request, async move { fs.open(ino.0, flags.0).await }, move |result| match result {
+        let (fs, clear_suid) = (self.fs.clone(), !caller(request).keeps_suid());
+        self.later(request, async move { fs.open(ino.0, flags.0, clear_suid).await }, move |result| match result {
             Ok(opened) => reply.opened(FileHandle(opened.fh), open_flags(&opened, flags.0)),
             Err(error) => reply.error(errno(&error)),
         });
