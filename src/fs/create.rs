@@ -33,6 +33,14 @@ pub struct Caller {
     pub pid: u32,
 }
 
+impl Caller {
+    /// Whether writing and truncating by this caller leaves set-user-id alone: the kernel goes by CAP_FSETID, which it
+    /// tells us of a write only.
+    pub fn keeps_suid(&self) -> bool {
+        self.uid == 0
+    }
+}
+
 impl Fs {
     /// Creates and opens a regular file. `mode` has the umask applied.
     pub async fn create(
@@ -55,7 +63,7 @@ impl Fs {
                 return Err(FsError::exists());
             }
             // Made by somebody else since the kernel's lookup.
-            let opened = self.open(there.ino, flags).await?;
+            let opened = self.open(there.ino, flags, !caller.keeps_suid()).await?;
             return Ok((self.mention(&there), opened));
         }
         let key = self.new_file_key(parent, &name)?;
