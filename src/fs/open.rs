@@ -1,6 +1,6 @@
 //! Open and release of files. Open asks the service, whatever memory says: close-to-open consistency.
 
-use super::{Fs, FsError, Opened, Result, object};
+use super::{Change, Fs, FsError, Opened, Result, object};
 use crate::cache::{BLOCK, Origin};
 use crate::inode::{Inode, State};
 use crate::meta::{self, Kind};
@@ -22,8 +22,9 @@ struct Want {
 }
 
 impl Fs {
-    /// Opens a file with open(2) flags.
-    pub async fn open(self: &Arc<Self>, ino: u64, flags: i32) -> Result<Opened> {
+    /// Opens a file with open(2) flags. `clear_suid`: truncating takes set-user-id and set-group-id away, because the
+    /// caller may not keep them.
+    pub async fn open(self: &Arc<Self>, ino: u64, flags: i32, clear_suid: bool) -> Result<Opened> {
         let access = flags & libc::O_ACCMODE;
         let want = Want {
             read: access != libc::O_WRONLY,
@@ -47,6 +48,9 @@ impl Fs {
         }
         if want.truncate {
             self.truncate(&inode, 0).await?;
+            if clear_suid {
+                self.change_attrs(&inode, &Change { clear_suid, ..Change::default() });
+            }
         }
         let keep_cache = {
             let mut state = inode.state();

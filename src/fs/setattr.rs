@@ -69,7 +69,7 @@ impl Fs {
         Ok(self.change_attrs(&inode, &change))
     }
 
-    fn change_attrs(&self, inode: &Arc<Inode>, change: &Change) -> Entry {
+    pub(super) fn change_attrs(&self, inode: &Arc<Inode>, change: &Change) -> Entry {
         let mut state = inode.state();
         if apply(&mut state, change) {
             state.touch_meta();

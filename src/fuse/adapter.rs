@@ -104,7 +104,8 @@ impl Filesystem for Adapter {
             };
             // An empty request means: clear set-user-id (FUSE_HANDLE_KILLPRIV_V2).
             let empty = mode.is_none() && uid.is_none() && gid.is_none() && size.is_none();
-            change.clear_suid = empty && atime.is_none() && mtime.is_none();
+            change.clear_suid =
+                empty && atime.is_none() && mtime.is_none() || size.is_some() && !caller(request).keeps_suid();
             if let Some(known) = self.fs.try_setattr(ino.0, &change) {
                 return answer_attr(reply, known);
             }

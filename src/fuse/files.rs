@@ -13,7 +13,8 @@ impl Adapter {
             Ok(opened) => reply.opened(FileHandle(opened.fh), open_flags(&opened, flags)),
             Err(error) => reply.error(errno(&error)),
         };
-        let work = async move { fs.open(ino, flags).await };
+        let clear_suid = !caller(request).keeps_suid();
+        let work = async move { fs.open(ino, flags, clear_suid).await };
         self.later_or_undo(request, work, answer, move |opened| undo.release(opened.fh));
     }
 

@@ -7,6 +7,7 @@ pub use bucket::Bucket;
 
 use osirisfs::mount::{control, table, unmount};
 use osirisfs::server::{Limits, RequestLog, Server, ServerConfig, Style, User};
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ impl House {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let pid = control::connect(&table::at(&path).unwrap().expect("mounted")).expect("the daemon listens").1;
-        Mount { path, log, pid }
+        Mount { path, log, pid, ended: Cell::new(false) }
     }
 
     /// `osirisfs WORDS` in the house's folder, without anything of this process's environment.
@@ -109,6 +110,7 @@ pub struct Mount {
     pub path: PathBuf,
     pub log: PathBuf,
     pub pid: i32,
+    ended: Cell<bool>,
 }
 
 impl Mount {
@@ -125,6 +127,7 @@ impl Mount {
         let output = self.umount();
         assert!(output.status.success(), "{output:?}\n{}", self.log_tail());
         assert!(is_gone(self.pid), "the daemon lives on after umount");
+        self.ended.set(true);
     }
 
     pub fn kill(&self) {
@@ -151,6 +154,9 @@ impl Drop for Mount {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("--- log of the daemon at {} ---\n{}\n---", self.path.display(), self.log_tail());
+        }
+        if self.ended.get() {
+            return;
         }
         for _ in 0..10 {
             if !matches!(table::at(&self.path), Ok(Some(_))) {

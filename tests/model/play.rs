@@ -85,7 +85,7 @@ impl Game<'_> {
     }
 
     fn compare(&self, when: &str, dir_times: bool) -> Result<(), String> {
-        let (is, wanted) = (snapshot(&self.mount.path), snapshot(&self.plain.root));
+        let (is, wanted) = (snapshot(&self.mount.path)?, snapshot(&self.plain.root)?);
         report(when, differences(&is, &wanted, dir_times))
     }
 
@@ -93,16 +93,16 @@ impl Game<'_> {
         self.close_all();
         self.compare("after the last close", false)?;
         // Directories have times of their own once they are set.
-        let wanted = snapshot(&self.plain.root);
+        let wanted = snapshot(&self.plain.root)?;
         for (n, (path, _)) in wanted.iter().filter(|(_, node)| node.is_dir()).enumerate() {
             for root in [&self.plain.root, &self.mount.path] {
                 set_times(&root.join(path), 1_000_000_000 + n as i64, 7).map_err(|e| format!("utimens {path}: {e}"))?;
             }
         }
         self.compare("after the times of directories", true)?;
-        let before = snapshot(&self.mount.path);
+        let before = snapshot(&self.mount.path)?;
         self.remount();
-        let after = snapshot(&self.mount.path);
+        let after = snapshot(&self.mount.path)?;
         for (path, node) in &before {
             if after.get(path).is_some_and(|now| now.exact_mtime != node.exact_mtime) {
                 let now = after[path].exact_mtime;
@@ -111,7 +111,7 @@ impl Game<'_> {
         }
         self.compare("after a fresh mount", true)?;
         self.mount.umount_well();
-        report("as raw objects", raw_differences(&self.house.bucket(), &snapshot(&self.plain.root)))
+        report("as raw objects", raw_differences(&self.house.bucket(), &snapshot(&self.plain.root)?))
     }
 }
 

@@ -58,41 +58,37 @@ pub fn content_differs(is: &[u8], wanted: &[u8]) -> Option<String> {
 
 pub type Tree = BTreeMap<String, Node>;
 
-pub fn snapshot(root: &Path) -> Tree {
+pub fn snapshot(root: &Path) -> Result<Tree, String> {
     let mut tree = Tree::new();
-    walk(root, "", &mut tree);
-    tree
+    walk(root, "", &mut tree)?;
+    Ok(tree)
 }
 
-fn walk(root: &Path, below: &str, tree: &mut Tree) {
-    let dir = root.join(below);
-    let entries = fs::read_dir(&dir).unwrap_or_else(|error| panic!("ls {}: {error}", dir.display()));
-    for entry in entries {
-        let name = entry.unwrap().file_name().into_string().unwrap();
+fn walk(root: &Path, below: &str, tree: &mut Tree) -> Result<(), String> {
+    for entry in fs::read_dir(root.join(below)).map_err(|error| format!("ls {below}: {error}"))? {
+        let name = entry.map_err(|error| format!("ls {below}: {error}"))?.file_name().into_string().unwrap();
         let path = if below.is_empty() { name } else { format!("{below}/{name}") };
-        let node =
-            look(&root.join(&path)).unwrap_or_else(|error| panic!("{path} is listed and cannot be read: {error}"));
+        let node = look(&root.join(&path)).map_err(|error| format!("{path} is listed and cannot be read: {error}"))?;
         let is_dir = node.is_dir();
-        assert!(tree.insert(path.clone(), node).is_none(), "{path} is listed twice");
+        if tree.insert(path.clone(), node).is_some() {
+            return Err(format!("{path} is listed twice"));
+        }
         if is_dir {
-            walk(root, &path, tree);
+            walk(root, &path, tree)?;
         }
     }
+    Ok(())
 }
 
 fn look(path: &Path) -> std::io::Result<Node> {
     let meta = fs::symlink_metadata(path)?;
     let content = match meta.mode() & libc::S_IFMT {
         libc::S_IFREG => fs::read(path)?,
-        libc::S_IFLNK => {
-            let target = fs::read_link(path)?.into_os_string().into_encoded_bytes();
-            assert_eq!(meta.size(), target.len() as u64, "{}: size of a link", path.display());
-            target
-        }
+        libc::S_IFLNK => fs::read_link(path)?.into_os_string().into_encoded_bytes(),
         _ => Vec::new(),
     };
-    if meta.is_file() {
-        assert_eq!(meta.size(), content.len() as u64, "{}: size", path.display());
+    if !meta.is_dir() && meta.size() != content.len() as u64 {
+        return Err(std::io::Error::other(format!("its size is {}, its content {}", meta.size(), content.len())));
     }
     let mut xattrs = Vec::new();
     if !meta.is_symlink() {
