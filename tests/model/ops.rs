@@ -33,6 +33,8 @@ pub enum Op {
     Rename(String, String),
     RenameNew(String, String),
     Symlink(String, String),
+    /// A target of so many bytes.
+    LongSymlink(usize, String),
     Readlink(String),
     Chmod(String, u32),
     Utimens(String, i64, i64),
@@ -64,7 +66,8 @@ pub enum Op {
 }
 
 pub const SLOTS: usize = 4;
-const NAMES: [&str; 6] = ["a", "b", "a!", "é c", "d.txt", "%41+"];
+/// Few names, so that operations meet; by depth.
+const NAMES: [&[&str]; 3] = [&["a", "b", "a!", "é c"], &["a", "x", "d.txt"], &["y", "%41+"]];
 const XATTRS: [&str; 3] = ["user.one", "user.Two", "user.three.é"];
 const MIB: u64 = 1 << 20;
 
@@ -86,13 +89,16 @@ impl Source {
         Source { rng: fastrand::Rng::with_seed(seed), sizes }
     }
 
+    /// So many operations, after some that make directories for them.
     pub fn list(&mut self, count: usize) -> Vec<Op> {
-        (0..count).map(|_| self.op()).collect()
+        let dirs = (0..8).map(|_| Op::Mkdir(self.path(), 0o755)).collect::<Vec<_>>();
+        dirs.into_iter().chain((0..count).map(|_| self.op())).collect()
     }
 
     fn path(&mut self) -> String {
-        let depth = *self.rng.choice(&[1, 1, 1, 2, 2, 3]).unwrap_or(&1);
-        let names: Vec<&str> = (0..depth).map(|_| *self.rng.choice(&NAMES[..]).unwrap_or(&"a")).collect();
+        let depth = self.rng.choice([1, 1, 1, 2, 2, 2, 3]).unwrap_or(1);
+        let names: Vec<&str> =
+            NAMES[..depth].iter().map(|names| self.rng.choice(*names).copied().unwrap_or("a")).collect();
         names.join("/")
     }
 
@@ -149,7 +155,7 @@ impl Source {
     }
 
     fn op(&mut self) -> Op {
-        let xattr = *self.rng.choice(&XATTRS[..]).unwrap_or(&"user.one");
+        let xattr = self.rng.choice(XATTRS).unwrap_or("user.one");
         match self.rng.u32(0..1000) {
             0..70 => Op::Put(self.path(), self.fill()),
             70..110 => Op::Append(self.path(), self.fill()),
@@ -157,19 +163,16 @@ impl Source {
             160..190 => Op::Truncate(self.path(), self.offset()),
             190..230 => Op::Read(self.path(), self.offset(), self.len()),
             230..250 => Op::ReadAll(self.path()),
-            250..310 => Op::Mkdir(self.path(), *self.rng.choice(&[0o755, 0o700, 0o1777, 0o500]).unwrap_or(&0o755)),
+            250..310 => Op::Mkdir(self.path(), self.rng.choice([0o755, 0o700, 0o1777, 0o500]).unwrap_or(0o755)),
             310..330 => Op::Rmdir(self.path()),
             330..360 => Op::Unlink(self.path()),
             360..430 => Op::Rename(self.path(), self.path()),
             430..450 => Op::RenameNew(self.path(), self.path()),
-            450..475 => {
-                let target = match self.rng.u32(0..6) {
-                    0 => "x".repeat(self.rng.usize(1..4000)),
-                    1 => "/nowhere/ü %41".to_owned(),
-                    _ => self.path(),
-                };
-                Op::Symlink(target, self.path())
-            }
+            450..475 => match self.rng.u32(0..6) {
+                0 => Op::LongSymlink(self.rng.usize(1..4000), self.path()),
+                1 => Op::Symlink("/nowhere/ü %41".to_owned(), self.path()),
+                _ => Op::Symlink(self.path(), self.path()),
+            },
             475..485 => Op::Readlink(self.path()),
             485..515 => Op::Chmod(self.path(), self.rng.u32(0..0o10000)),
             515..550 => Op::Utimens(self.path(), self.rng.i64(-1000..1_300_000_000), self.rng.i64(0..1_000_000_000)),

@@ -88,6 +88,9 @@ impl Side {
                 done(rustix::fs::renameat_with(CWD, self.at(from), CWD, self.at(to), RenameFlags::NOREPLACE))
             }
             Op::Symlink(target, path) => std::os::unix::fs::symlink(target, self.at(path)).map(|()| Outcome::Done),
+            Op::LongSymlink(len, path) => {
+                std::os::unix::fs::symlink("x".repeat(*len), self.at(path)).map(|()| Outcome::Done)
+            }
             Op::Readlink(path) => fs::read_link(self.at(path)).map(|target| Outcome::Words(words(&target))),
             Op::Chmod(path, mode) => {
                 fs::set_permissions(self.at(path), fs::Permissions::from_mode(*mode)).map(|()| Outcome::Done)
