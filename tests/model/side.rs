@@ -55,6 +55,10 @@ impl Side {
         }
     }
 
+    pub fn open_slots(&self) -> Vec<usize> {
+        (0..SLOTS).filter(|slot| self.handles[*slot].is_some()).collect()
+    }
+
     pub fn close_all(&mut self) {
         self.handles = [const { None }; SLOTS];
     }
