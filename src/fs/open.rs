@@ -37,7 +37,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let (local, is_dir) = {
             let state = inode.state();
-            let local = state.unlinked || state.draft.is_some() || state.object.is_none() || state.meta_dirty();
+            let local = state.unlinked || state.draft.is_some() || state.object.is_none();
             (local, state.is_dir())
         };
         if is_dir {
@@ -55,6 +55,7 @@ impl Fs {
         let keep_cache = {
             let mut state = inode.state();
             state.opens += 1;
+            state.writers += u32::from(want.write);
             let id = state.object.as_ref().map(|object| object.id.clone());
             let keep = state.pages.is_some() && state.pages == id || state.draft.is_some() && state.opens > 1;
             if !keep {
@@ -121,7 +122,7 @@ impl Fs {
             Err(error) => return Err(error.into()),
         };
         let mut state = inode.state();
-        if state.is_dirty() || state.asked.is_some_and(|at| at > asked) {
+        if state.draft.is_some() || state.asked.is_some_and(|at| at > asked) {
             return Ok(());
         }
         let same = state.object.as_ref().is_some_and(|o| o.etag == info.etag && o.size == info.size);
@@ -167,19 +168,22 @@ impl Fs {
     pub fn release(self: &Arc<Self>, fh: u64) {
         let Some(handle) = self.handles.remove(fh) else { return };
         let inode = handle.inode.clone();
-        drop(handle);
         let (last, dirty, unlinked) = {
             let mut state = inode.state();
             state.opens = state.opens.saturating_sub(1);
+            state.writers = state.writers.saturating_sub(u32::from(handle.write));
             let last = state.opens == 0;
             if last && !state.is_dirty() {
                 state.draft = None;
             }
             (last, state.is_dirty(), state.unlinked)
         };
+        drop(handle);
         if last && unlinked {
             self.bury(&inode);
-        } else if last && dirty {
+        } else if last && dirty && inode.state().refused {
+            self.discard(&inode);
+        } else if dirty && inode.state().writers == 0 {
             self.store_later(&inode);
         }
     }

@@ -101,3 +101,29 @@ async fn lists_that_are_refused() {
     assert_eq!(alice.send("PUT", &acl, &[("x-amz-acl", "private")], "").await.status, 200);
     assert_eq!(alice.head(&object("k")).await.etag(), etag);
 }
+
+/// Changes to one object at the same time are all made, none is refused.
+#[tokio::test]
+async fn changes_at_the_same_time() {
+    let server = start().await;
+    let alice = Client::of(&server, "alice_um");
+    alice.put("k", "x").await;
+    let (acl, tagging) = (format!("{}?acl", object("k")), format!("{}?tagging", object("k")));
+    let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>";
+    let change = |n: usize| {
+        let (alice, acl, tagging) = (&alice, &acl, &tagging);
+        async move {
+            let canned = [("x-amz-acl", "public-read")];
+            let answer = if n.is_multiple_of(2) {
+                alice.send("PUT", acl, &canned, "").await
+            } else {
+                alice.send("PUT", tagging, &[], tags).await
+            };
+            answer.status
+        }
+    };
+    let statuses = futures::future::join_all((0..40).map(change)).await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    let read = Client::anonymous(&server).get(&object("k")).await;
+    assert_eq!((read.text(), read.header("x-amz-tagging-count")), ("x", Some("1")));
+}

@@ -230,3 +230,29 @@ async fn tags() {
     assert_eq!(alice.send("DELETE", &path, &[], "").await.status, 204);
     assert!(alice.get(&path).await.elements("Key").is_empty());
 }
+
+#[tokio::test]
+async fn checksums_are_checked_and_given_back() {
+    let server = start().await;
+    let alice = Client::of(&server, "alice_um");
+    // Both are of "hello".
+    let crc32 = ("x-amz-checksum-crc32", "NhCmhg==");
+    let sha256 = ("x-amz-checksum-sha256", "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=");
+    for checksum in [crc32, sha256] {
+        assert_eq!(alice.send("PUT", &object("k"), &[checksum], "hello").await.status, 200);
+        assert_eq!(alice.send("PUT", &object("l"), &[checksum], "jello").await.error(), (400, "BadDigest"));
+        assert_eq!(alice.head(&object("k")).await.header(checksum.0), None);
+        let asked = alice.send("HEAD", &object("k"), &[("x-amz-checksum-mode", "ENABLED")], "").await;
+        assert_eq!(asked.header(checksum.0), Some(checksum.1));
+    }
+    assert_eq!(alice.get(&object("l")).await.status, 404);
+}
+
+#[tokio::test]
+async fn customer_keys_need_tls() {
+    let server = start().await;
+    let alice = Client::of(&server, "alice_um");
+    let key = [("x-amz-server-side-encryption-customer-algorithm", "AES256")];
+    assert_eq!(alice.send("PUT", &object("k"), &key, "x").await.error(), (400, "InvalidRequest"));
+    assert_eq!(alice.get(&object("k")).await.status, 404);
+}
