@@ -194,14 +194,16 @@ impl Fs {
         let mut gone = std::collections::HashSet::new();
         let mut added = Vec::new();
         for (name, change) in local {
-            match (change.present, listing.find(&name)) {
-                (false, Some(index)) => drop(gone.insert(index)),
-                (true, None) => match self.table.child(dir.ino, &name) {
+            if let Some(index) = listing.find(&name) {
+                // Removed, or another thing by now.
+                gone.insert(index);
+            }
+            if change.present {
+                match self.table.child(dir.ino, &name) {
                     Some(inode) => added.push((name, inode)),
                     None if change.at.is_some() => return None,
                     None => {}
-                },
-                _ => {}
+                }
             }
         }
         added.sort_by(|a, b| a.0.cmp(&b.0));
