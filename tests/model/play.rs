@@ -1,7 +1,7 @@
 //! Playing a list of operations on both sides.
 
 use super::ops::Op;
-use super::side::{Side, set_times};
+use super::side::{Outcome, Side, set_times};
 use super::tree::{differences, raw_differences, snapshot};
 use crate::common::{House, Mount};
 use std::path::{Path, PathBuf};
@@ -18,21 +18,30 @@ pub struct Wrong {
     pub what: String,
 }
 
-/// Plays a list on a fresh bucket. `options` are those of the mount.
-pub fn play(ops: &[Op], options: &[&str]) -> Result<(), Wrong> {
+/// Plays a list on a fresh bucket. `options` are those of the mount. Gives how many operations did not fail (on both
+/// sides).
+pub fn play(ops: &[Op], options: &[&str]) -> Result<usize, Wrong> {
     let house = House::new();
     let plain = house.path("plain");
     std::fs::create_dir(&plain).unwrap();
     let mount = house.mount(options);
     let guard = Guard::start(mount.path.clone(), mount.pid);
-    let mut game =
-        Game { mounted: Side::new(mount.path.clone()), plain: Side::new(plain), house, mount, options, guard };
+    let mut game = Game {
+        mounted: Side::new(mount.path.clone()),
+        plain: Side::new(plain),
+        house,
+        mount,
+        options,
+        guard,
+        succeeded: 0,
+    };
     for (at, op) in ops.iter().enumerate() {
         game.guard.at(format!("operation {at}: {op:?}"));
         game.step(op).map_err(|what| Wrong { after: at + 1, what: format!("{op:?}: {what}") })?;
     }
     game.guard.at("the end".to_owned());
-    game.end().map_err(|what| Wrong { after: ops.len(), what: format!("at the end: {what}") })
+    game.end().map_err(|what| Wrong { after: ops.len(), what: format!("at the end: {what}") })?;
+    Ok(game.succeeded)
 }
 
 struct Game<'a> {
@@ -42,6 +51,7 @@ struct Game<'a> {
     guard: Guard,
     house: House,
     options: &'a [&'a str],
+    succeeded: usize,
 }
 
 impl Game<'_> {
@@ -63,13 +73,15 @@ impl Game<'_> {
         let (is, wanted) = (self.mounted.apply(op), self.plain.apply(op));
         if is != wanted {
             let first = match (&is, &wanted) {
-                (super::side::Outcome::Bytes(is), super::side::Outcome::Bytes(wanted)) => {
+                (Outcome::Bytes(is), Outcome::Bytes(wanted)) => {
                     super::tree::content_differs(is, wanted).unwrap_or_default()
                 }
                 _ => String::new(),
             };
             return Err(format!("gave {is:?}, should give {wanted:?} {first}"));
         }
+        let idle = Outcome::Words("not open".to_owned());
+        self.succeeded += usize::from(!matches!(is, Outcome::Errno(_)) && is != idle);
         Ok(())
     }
 

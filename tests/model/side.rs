@@ -55,6 +55,10 @@ impl Side {
         }
     }
 
+    pub fn open_slots(&self) -> Vec<usize> {
+        (0..SLOTS).filter(|slot| self.handles[*slot].is_some()).collect()
+    }
+
     pub fn close_all(&mut self) {
         self.handles = [const { None }; SLOTS];
     }
@@ -88,6 +92,9 @@ impl Side {
                 done(rustix::fs::renameat_with(CWD, self.at(from), CWD, self.at(to), RenameFlags::NOREPLACE))
             }
             Op::Symlink(target, path) => std::os::unix::fs::symlink(target, self.at(path)).map(|()| Outcome::Done),
+            Op::LongSymlink(len, path) => {
+                std::os::unix::fs::symlink("x".repeat(*len), self.at(path)).map(|()| Outcome::Done)
+            }
             Op::Readlink(path) => fs::read_link(self.at(path)).map(|target| Outcome::Words(words(&target))),
             Op::Chmod(path, mode) => {
                 fs::set_permissions(self.at(path), fs::Permissions::from_mode(*mode)).map(|()| Outcome::Done)
