@@ -3,8 +3,9 @@
 //! Needs root and /dev/fuse.
 
 use osirisfs::mount::{control, table};
-use osirisfs::server::{Limits, Server, ServerConfig, Style, User};
+use osirisfs::server::{Fault, Limits, Server, ServerConfig, Style, User};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -205,8 +206,8 @@ fn a_dead_mount_is_cleared_by_mount_and_by_umount() {
         let pid = house.mount(&[]);
         kill(pid, nix::sys::signal::SIGKILL);
         soon("the death of the daemon", || is_gone(pid));
-        let error = fs::metadata(house.mountpoint()).unwrap_err().raw_os_error();
-        assert!(matches!(error, Some(libc::ENOTCONN | libc::ECONNABORTED)), "{error:?}");
+        // Attributes of the root may still be remembered; statfs always asks.
+        soon("a dead mount", || nix::sys::statfs::statfs(&house.mountpoint()).is_err());
     }
     // The second mount stood where the first had died; now the second is dead.
     let output = house.umount(&[]);
@@ -218,7 +219,8 @@ fn a_dead_mount_is_cleared_by_mount_and_by_umount() {
 fn what_cannot_be_mounted_is_told_in_one_line_and_in_time() {
     let house = House::new();
     let endpoint = house.endpoint();
-    house.secret("wrong", "nonsense\n");
+    house.secret("wrong", &Server::token("mallory_um"));
+    house.secret("nonsense", "nonsense\n");
     fs::write(house.path("open"), &house.token).unwrap();
     fs::create_dir(house.path("full")).unwrap();
     fs::write(house.path("full/file"), "").unwrap();
@@ -233,6 +235,7 @@ fn what_cannot_be_mounted_is_told_in_one_line_and_in_time() {
     let cases: &[(&str, &str, &str, &str, u8, &str)] = &[
         (&endpoint, "token", "no-bucket", "mount", 1, "no bucket \"no-bucket\""),
         (&endpoint, "wrong", BUCKET, "mount", 1, "does not accept the token"),
+        (&endpoint, "nonsense", BUCKET, "mount", 1, "does not let you use"),
         (&endpoint, "open", BUCKET, "mount", 2, "chmod 600"),
         (&endpoint, "nowhere", BUCKET, "mount", 2, "does not exist"),
         (&endpoint, "token", BUCKET, "missing", 1, "mkdir -p"),
@@ -305,6 +308,75 @@ fn in_the_foreground_it_stays_and_ends_with_the_mount() {
     let mut child = start();
     assert!(house.umount(&[]).status.success());
     assert!(child.wait().unwrap().success());
+}
+
+impl House {
+    /// From now on nothing can be stored under this key.
+    fn refuse(&self, key: &'static str) {
+        self.server.as_ref().unwrap().on_request(Box::new(move |request| {
+            let stores = matches!(request.op, "PutObject" | "CreateMultipartUpload" | "UploadPart");
+            if stores && request.key == key { Fault::Status(500, "InternalError") } else { Fault::Pass }
+        }));
+    }
+
+    fn refuse_nothing(&self) {
+        self.server.as_ref().unwrap().on_request(Box::new(|_| Fault::Pass));
+    }
+}
+
+#[test]
+fn umount_keeps_a_mount_with_unstored_files_and_names_them() {
+    let house = House::new();
+    let pid = house.mount(&["--retry-for", "1s"]);
+    house.refuse("lost.txt");
+    let mut lost = fs::File::create(house.mountpoint().join("lost.txt")).unwrap();
+    lost.write_all(b"precious").unwrap();
+    assert!(lost.sync_all().is_err(), "fsync tells that the file is not stored");
+    drop(lost);
+    fs::write(house.mountpoint().join("good.txt"), "x").unwrap();
+
+    let output = house.umount(&[]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let words = words_of(&output);
+    assert!(words.contains("lost.txt") && !words.contains("good.txt"), "{words}");
+    assert!(house.in_table().is_some() && !is_gone(pid));
+    assert_eq!(fs::read(house.mountpoint().join("lost.txt")).unwrap(), b"precious");
+
+    house.refuse_nothing();
+    let output = house.umount(&[]);
+    assert!(output.status.success(), "{output:?}");
+    house.mount(&[]);
+    assert_eq!(fs::read(house.mountpoint().join("lost.txt")).unwrap(), b"precious");
+    assert!(house.umount(&[]).status.success());
+}
+
+#[test]
+fn force_unmounts_and_names_what_is_lost() {
+    let house = House::new();
+    let pid = house.mount(&["--retry-for", "1s"]);
+    house.refuse("lost.txt");
+    let _ = fs::write(house.mountpoint().join("lost.txt"), "precious");
+    let output = house.umount(&["--force"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(words_of(&output).contains("lost.txt"), "{output:?}");
+    assert!(house.in_table().is_none() && is_gone(pid));
+}
+
+#[test]
+fn two_signals_end_a_daemon_whose_service_is_gone_and_the_log_names_the_files() {
+    let mut house = House::new();
+    let pid = house.mount(&["--retry-for", "2s", "--log-file", "log"]);
+    house.refuse("lost.txt");
+    let _ = fs::write(house.mountpoint().join("lost.txt"), "precious");
+    let server = house.server.take().unwrap();
+    house.runtime.block_on(server.stop());
+    kill(pid, nix::sys::signal::SIGTERM);
+    std::thread::sleep(Duration::from_millis(200));
+    kill(pid, nix::sys::signal::SIGTERM);
+    soon("the end of the daemon", || is_gone(pid));
+    assert!(house.in_table().is_none());
+    let log = fs::read_to_string(house.path("log")).unwrap();
+    assert!(log.lines().any(|line| line.contains("NOT STORED") && line.contains("lost.txt")), "{log}");
 }
 
 #[test]

@@ -41,6 +41,7 @@ macro_rules! cases {
 
 cases! {
     buckets_and_users,
+    certificates,
     objects_keep_bytes_and_headers,
     bodies_of_all_kinds,
     ranges_and_conditions_of_reading,

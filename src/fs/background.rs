@@ -70,6 +70,28 @@ impl Fs {
         entry.due = due;
     }
 
+    /// Gives up what the service refused for good: the inode shows again what is stored.
+    pub(super) fn discard(self: &Arc<Self>, inode: &Arc<Inode>) {
+        let (stream, never_stored) = {
+            let mut state = inode.state();
+            let stream = state.draft.take().and_then(|draft| draft.stream);
+            state.refused = false;
+            state.meta_stored = state.meta_changes;
+            state.asked = None;
+            state.size = state.object.as_ref().map_or(0, |object| object.size);
+            (stream, state.object.is_none() && !state.is_dir())
+        };
+        self.abandon(stream);
+        self.forget_dirty(inode.ino);
+        tracing::error!(path = self.table.path(inode.ino), "dropped: the service refuses it for good");
+        if never_stored {
+            if let Some((parent, name)) = self.table.place(inode.ino) {
+                self.name_changed(parent, &name, false, true);
+            }
+            self.unname(inode);
+        }
+    }
+
     /// Nothing is left to store of this inode.
     pub(super) fn forget_dirty(&self, ino: u64) {
         let gone = self.dirty.lock().remove(&ino);
@@ -99,7 +121,7 @@ impl Fs {
         }
     }
 
-    fn stored_or_again(&self, inode: &Arc<Inode>, result: super::Result<()>) {
+    fn stored_or_again(self: &Arc<Self>, inode: &Arc<Inode>, result: super::Result<()>) {
         let still_dirty = inode.state().is_dirty() && !inode.state().unlinked;
         let mut dirty = self.dirty.lock();
         let Some(waiting) = dirty.get_mut(&inode.ino) else { return };
@@ -110,10 +132,14 @@ impl Fs {
             }
             return;
         };
-        if !still_dirty || matches!(error, FsError::Conflict(_)) {
+        let refused = error.is_final();
+        if !still_dirty || refused || matches!(error, FsError::Conflict(_)) {
             dirty.remove(&inode.ino);
             drop(dirty);
             tracing::error!(path = self.table.path(inode.ino), %error, "not stored");
+            if refused && inode.state().opens == 0 {
+                self.discard(inode);
+            }
             return;
         }
         waiting.due = Instant::now() + waiting.pause;

@@ -1,12 +1,11 @@
 //! Storing a draft: plan, execute, take the result in.
 
-use super::{Fs, FsError, PARTS, Result, now};
+use super::{Fs, FsError, PARTS, Result};
 use crate::cache::BLOCK;
 use crate::config::Conflict;
 use crate::draft::{Draft, How, Limits, PartPlan, PartState, Plan, PlanError, Source, part_range, plan};
 use crate::inode::{Inode, Knowledge, Object};
-use crate::names::{self, Name};
-use crate::store::{Condition, ETag, ErrorKind, PartDone, StoreError, Stored};
+use crate::store::{Condition, ETag, ErrorKind, PartDone, Stored};
 use futures::stream::{StreamExt, TryStreamExt};
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,18 +15,18 @@ use std::time::{Instant, SystemTime};
 const KEEP: u64 = 8 * 1024 * 1024;
 
 /// What a commit works from: taken under the lock, with the gate held so that the bytes stand still.
-struct Job {
-    key: String,
-    plan: Plan,
-    base: Option<ETag>,
-    size: u64,
+pub(super) struct Job {
+    pub(super) key: String,
+    pub(super) plan: Plan,
+    pub(super) base: Option<ETag>,
+    pub(super) size: u64,
     /// Attribute changes up to this count travel with the bytes.
-    meta_changes: u64,
+    pub(super) meta_changes: u64,
     /// A running upload: its id.
-    upload: Option<String>,
-    sent: Vec<PartDone>,
+    pub(super) upload: Option<String>,
+    pub(super) sent: Vec<PartDone>,
     /// The upload's headers carry an older state of the attributes.
-    meta_behind: bool,
+    pub(super) meta_behind: bool,
 }
 
 impl Fs {
@@ -79,13 +78,19 @@ impl Fs {
             Err(FsError::Store(error)) if error.kind == ErrorKind::PreconditionFailed => {
                 self.conflict(inode, &job, error).await
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                inode.state().refused = error.is_final();
+                Err(error)
+            }
         }
     }
 
     fn job(&self, inode: &Inode) -> Result<Option<Job>> {
         let state = inode.state();
         let Some(draft) = state.draft.as_ref().filter(|draft| draft.dirty) else { return Ok(None) };
+        if state.conflicted {
+            return Err(FsError::Conflict(None));
+        }
         if state.unlinked {
             return Ok(None);
         }
@@ -127,13 +132,19 @@ impl Fs {
         }
     }
 
-    async fn put(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, key: &str, condition: &Condition) -> Result<Stored> {
+    pub(super) async fn put(
+        self: &Arc<Self>,
+        inode: &Arc<Inode>,
+        job: &Job,
+        key: &str,
+        condition: &Condition,
+    ) -> Result<Stored> {
         let with = self.write_headers(inode).await?;
         let body = self.body(inode, 0..job.size).await?;
         Ok(self.store.put(key, body, &with, condition).await?)
     }
 
-    async fn multipart(
+    pub(super) async fn multipart(
         self: &Arc<Self>,
         inode: &Arc<Inode>,
         job: &Job,
@@ -197,7 +208,7 @@ impl Fs {
     }
 
     /// The service has it: the draft becomes the object.
-    async fn install(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, stored: Stored) {
+    pub(super) async fn install(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, stored: Stored) {
         let id = self.identity(&job.key, &stored.etag);
         // A streamed upload's headers carry no time: the object's own Last-Modified is it from now on.
         let streamed = job.upload.is_some();
@@ -230,6 +241,7 @@ impl Fs {
             cold: false,
         }));
         state.draft = None;
+        state.refused = false;
         state.size = job.size;
         state.knowledge = Knowledge::Full;
         state.asked = Some(Instant::now());
@@ -282,124 +294,5 @@ impl Fs {
         {
             known.changed(&name, true, true);
         }
-    }
-
-    /// Another client changed the object since it was opened (or made one where there was none).
-    async fn conflict(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, why: StoreError) -> Result<()> {
-        let path = self.table.path(inode.ino);
-        if self.options.conflict == Conflict::Fail {
-            tracing::error!(path, %why, "another client changed the object meanwhile; nothing was stored");
-            return Err(FsError::Conflict(None));
-        }
-        if !job.sent.is_empty() {
-            return self.keep_theirs(inode, job).await;
-        }
-        let kept = match self.keep_ours(inode, job).await {
-            Ok(name) => {
-                tracing::error!(path, kept = %name, "another client changed the object meanwhile; this mount's version was stored beside it");
-                Some(name.to_string())
-            }
-            Err(error) => {
-                tracing::error!(path, %error, "another client changed the object meanwhile, and this mount's version could not be stored beside it");
-                return Err(FsError::Conflict(None));
-            }
-        };
-        // The name is theirs now. Open handles keep what they have.
-        let stream = {
-            let mut state = inode.state();
-            state.unlinked = true;
-            state.meta_stored = state.meta_changes;
-            state.draft.as_mut().and_then(|draft| {
-                draft.dirty = false;
-                draft.stream.take()
-            })
-        };
-        if let Some((parent, name)) = self.table.place(inode.ino)
-            && let Some(dir) = self.table.get(parent)
-            && let Some(known) = dir.state().dir.as_mut()
-        {
-            known.local.remove(&name);
-            known.listing = None;
-        }
-        self.table.unlink(inode.ino);
-        self.abandon(stream);
-        self.forget_dirty(inode.ino);
-        Err(FsError::Conflict(kept))
-    }
-
-    /// Parts of our version are only in an upload for this very key: their version goes beside it, then ours is
-    /// completed.
-    async fn keep_theirs(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job) -> Result<()> {
-        let (kept, kept_key) = self.name_beside(inode)?;
-        match self.store.copy(&job.key, None, &kept_key, None, &[]).await {
-            Ok(_) => {}
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error.into()),
-        }
-        let Plan::Multipart(parts) = &job.plan else { return Err(FsError::internal()) };
-        let stored = self.multipart(inode, job, parts, &Condition::Always).await?;
-        self.install(inode, job, stored).await;
-        let path = self.table.path(inode.ino);
-        tracing::error!(path, kept = %kept, "another client changed the object meanwhile; its version was stored beside this mount's");
-        self.listed_beside(inode, &kept);
-        Err(FsError::Conflict(Some(kept.to_string())))
-    }
-
-    /// A name for the other version, in the same directory.
-    fn name_beside(&self, inode: &Inode) -> Result<(Name, String)> {
-        let (parent, name) = self.table.place(inode.ino).ok_or(FsError::stale())?;
-        let dir_key = self.table.dir_key(parent).ok_or(FsError::stale())?;
-        let tail = format!(".conflict-{}-{}", self.options.host, now().secs);
-        let mut stem = name.as_str().to_string();
-        while stem.len() + tail.len() > names::NAME_MAX {
-            stem.pop();
-        }
-        let kept = Name::new(format!("{stem}{tail}").as_ref())?;
-        let key = names::file_key(&dir_key, &kept)?;
-        Ok((kept, key))
-    }
-
-    fn listed_beside(&self, inode: &Inode, kept: &Name) {
-        if let Some((parent, _)) = self.table.place(inode.ino)
-            && let Some(dir) = self.table.get(parent)
-            && let Some(known) = dir.state().dir.as_mut()
-        {
-            known.changed(kept, true, true);
-        }
-    }
-
-    /// Stores our version under a name beside the object.
-    async fn keep_ours(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job) -> Result<Name> {
-        let (kept, key) = self.name_beside(inode)?;
-        if job.size <= Limits::default().put_max && job.sent.is_empty() {
-            self.put(inode, job, &key, &Condition::Absent).await?;
-        } else {
-            let with = self.write_headers(inode).await?;
-            let id = self.store.create_upload(&key, &with).await?;
-            let stored = self.resend_all(inode, job, &key, &id).await;
-            if let Err(error) = stored {
-                let _ = self.store.abort_upload(&key, &id).await;
-                return Err(error);
-            }
-        }
-        self.listed_beside(inode, &kept);
-        Ok(kept)
-    }
-
-    /// Sends every byte of the draft to another key.
-    async fn resend_all(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, key: &str, id: &str) -> Result<()> {
-        let mut done = Vec::new();
-        let mut number = 1;
-        let mut at = 0;
-        while at < job.size {
-            let range = part_range(number);
-            let range = range.start..range.end.min(job.size);
-            let body = self.body(inode, range.clone()).await?;
-            done.push(self.store.upload_part(key, id, number, body).await?);
-            at = range.end;
-            number += 1;
-        }
-        self.store.complete_upload(key, id, &done, &Condition::Absent).await?;
-        Ok(())
     }
 }

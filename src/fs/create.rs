@@ -1,5 +1,6 @@
 //! Making files, directories, links and special files.
 
+use super::lookup::Memory;
 use super::{Entry, Fs, FsError, Opened, Result, now, object};
 use crate::config::ExclusiveCreate;
 use crate::draft::Draft;
@@ -10,13 +11,16 @@ use crate::store::{Body, Condition, ErrorKind, ObjectHeaders, WriteHeaders};
 use bytes::Bytes;
 use std::ffi::OsStr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Programs that create with O_EXCL only so as not to write through a link, and that check close(2): for them the
 /// exclusive create is decided when the file is stored, which saves a request for each file.
 const COPIERS: [&str; 9] = ["cp", "rsync", "tar", "bsdtar", "install", "mv", "unzip", "cpio", "scp"];
 /// Longest target of a symbolic link (PATH_MAX without the final NUL).
 const TARGET_MAX: usize = 4095;
+
+/// A lookup that asked so long ago belongs to the same open(2).
+const JUST_ASKED: Duration = Duration::from_millis(50);
 
 /// On whose behalf something is made.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +31,14 @@ pub struct Caller {
     pub gid: u32,
     /// The thread, 0 if unknown.
     pub pid: u32,
+}
+
+impl Caller {
+    /// Whether writing and truncating by this caller leaves set-user-id alone: the kernel goes by CAP_FSETID, which it
+    /// tells us of a write only.
+    pub fn keeps_suid(&self) -> bool {
+        self.uid == 0
+    }
 }
 
 impl Fs {
@@ -42,12 +54,16 @@ impl Fs {
         self.writable()?;
         let name = Name::new(name)?;
         let exclusive = flags & libc::O_EXCL != 0;
-        if let Some(there) = self.resolve(parent, &name).await? {
+        let mut there = self.resolve(parent, &name).await?;
+        if there.is_none() && !exclusive {
+            there = self.made_elsewhere(parent, &name).await?;
+        }
+        if let Some(there) = there {
             if exclusive {
                 return Err(FsError::exists());
             }
             // Made by somebody else since the kernel's lookup.
-            let opened = self.open(there.ino, flags).await?;
+            let opened = self.open(there.ino, flags, !caller.keeps_suid()).await?;
             return Ok((self.mention(&there), opened));
         }
         let key = self.file_key(parent, &name)?;
@@ -59,13 +75,30 @@ impl Fs {
             state.draft = Some(Draft::new_file());
         }
         state.opens = 1;
+        state.writers = 1;
         let stored = state.object.is_some();
         let access = flags & libc::O_ACCMODE;
         let inode = self.table.add(parent, &name, state).ok_or(FsError::stale())?;
         self.name_changed(parent, &name, true, stored);
         let entry = self.mention(&inode);
-        let fh = self.handles.add(inode, access != libc::O_WRONLY, access != libc::O_RDONLY);
+        // Its close stores the new file, also if it was opened for reading only.
+        let fh = self.handles.add(inode, access != libc::O_WRONLY, true);
         Ok((entry, Opened { fh, keep_cache: false }))
+    }
+
+    /// A name that memory believes absent, but that another client may have made since: an open with O_CREAT must see
+    /// what was stored before it. Not asked if the lookup has just asked. (An exclusive create is decided by its PUT.)
+    async fn made_elsewhere(self: &Arc<Self>, parent: u64, name: &Name) -> Result<Option<Arc<Inode>>> {
+        if let Memory::Absent(ttl) = self.remember(parent, name)?
+            && ttl + JUST_ASKED >= self.options.max_age
+        {
+            return Ok(None);
+        }
+        match self.head(&self.new_file_key(parent, name)?).await {
+            Ok(seen) => Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes a directory: its marker object.
@@ -166,6 +199,8 @@ impl Fs {
         let mut headers = ObjectHeaders { content_type, ..ObjectHeaders::default() };
         meta::encode(attrs, &Xattrs::new(), &mut headers)?;
         let size = body.len() as u64;
+        // The key must stand while the object is made: no renaming of a directory above it.
+        let _tree = self.tree.read().await;
         let with = WriteHeaders { headers, ..WriteHeaders::default() };
         let stored = match self.store.put(key, Body::from(body), &with, &Condition::Absent).await {
             Err(error) if error.kind == ErrorKind::PreconditionFailed => return Err(FsError::exists()),

@@ -43,6 +43,18 @@ impl FsError {
         }
     }
 
+    /// Whether storing the same again can never work: the service has refused it, not failed.
+    pub fn is_final(&self) -> bool {
+        match self {
+            FsError::Store(error) => matches!(
+                error.kind,
+                ErrorKind::Denied | ErrorKind::TooLarge | ErrorKind::BadName | ErrorKind::MetadataTooLarge
+            ),
+            FsError::Name(_) | FsError::XattrTooBig(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether the thing is simply not there.
     pub fn is_not_found(&self) -> bool {
         self.errno() == libc::ENOENT

@@ -119,7 +119,7 @@ impl Fs {
         // Listed: known if the object's headers were read for this very version, or if listings are to be enough.
         match &listing.entries[index].what {
             Listed::File(entry) => {
-                if let Some(seen) = listing.entries[index].seen.get() {
+                if let Some(Some(seen)) = listing.entries[index].seen.get() {
                     let inode = self.apply_seen(parent, name, seen, Some(entry), listing.asked);
                     return Ok(inode.map_or(Memory::Unknown, Memory::Known));
                 }
@@ -133,6 +133,11 @@ impl Fs {
                 }
             }
             Listed::Dir => {
+                if let Some(seen) = listing.entries[index].seen.get() {
+                    let marker = seen.as_ref().map(|seen| &seen.info);
+                    let inode = self.apply_dir(parent, name, marker, listing.asked);
+                    return Ok(inode.map_or(Memory::Unknown, Memory::Known));
+                }
                 // A directory that is listed and whose marker was read before is still there.
                 if let Some(child) = child {
                     let mut state = child.state();

@@ -4,9 +4,11 @@
 //! from memory have a `try_` twin that never waits, for the FUSE thread.
 
 mod acl;
+mod apply;
 mod attr;
 mod background;
 mod commit;
+mod conflict;
 mod create;
 mod error;
 mod handle;

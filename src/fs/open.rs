@@ -1,6 +1,6 @@
 //! Open and release of files. Open asks the service, whatever memory says: close-to-open consistency.
 
-use super::{Fs, FsError, Opened, Result, object};
+use super::{Change, Fs, FsError, Opened, Result, object};
 use crate::cache::{BLOCK, Origin};
 use crate::inode::{Inode, State};
 use crate::meta::{self, Kind};
@@ -22,8 +22,9 @@ struct Want {
 }
 
 impl Fs {
-    /// Opens a file with open(2) flags.
-    pub async fn open(self: &Arc<Self>, ino: u64, flags: i32) -> Result<Opened> {
+    /// Opens a file with open(2) flags. `clear_suid`: truncating takes set-user-id and set-group-id away, because the
+    /// caller may not keep them.
+    pub async fn open(self: &Arc<Self>, ino: u64, flags: i32, clear_suid: bool) -> Result<Opened> {
         let access = flags & libc::O_ACCMODE;
         let want = Want {
             read: access != libc::O_WRONLY,
@@ -36,7 +37,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let (local, is_dir) = {
             let state = inode.state();
-            let local = state.unlinked || state.draft.is_some() || state.object.is_none() || state.meta_dirty();
+            let local = state.unlinked || state.draft.is_some() || state.object.is_none();
             (local, state.is_dir())
         };
         if is_dir {
@@ -47,10 +48,14 @@ impl Fs {
         }
         if want.truncate {
             self.truncate(&inode, 0).await?;
+            if clear_suid {
+                self.change_attrs(&inode, &Change { clear_suid, ..Change::default() });
+            }
         }
         let keep_cache = {
             let mut state = inode.state();
             state.opens += 1;
+            state.writers += u32::from(want.write);
             let id = state.object.as_ref().map(|object| object.id.clone());
             let keep = state.pages.is_some() && state.pages == id || state.draft.is_some() && state.opens > 1;
             if !keep {
@@ -117,7 +122,7 @@ impl Fs {
             Err(error) => return Err(error.into()),
         };
         let mut state = inode.state();
-        if state.is_dirty() || state.asked.is_some_and(|at| at > asked) {
+        if state.draft.is_some() || state.asked.is_some_and(|at| at > asked) {
             return Ok(());
         }
         let same = state.object.as_ref().is_some_and(|o| o.etag == info.etag && o.size == info.size);
@@ -163,19 +168,22 @@ impl Fs {
     pub fn release(self: &Arc<Self>, fh: u64) {
         let Some(handle) = self.handles.remove(fh) else { return };
         let inode = handle.inode.clone();
-        drop(handle);
         let (last, dirty, unlinked) = {
             let mut state = inode.state();
             state.opens = state.opens.saturating_sub(1);
+            state.writers = state.writers.saturating_sub(u32::from(handle.write));
             let last = state.opens == 0;
             if last && !state.is_dirty() {
                 state.draft = None;
             }
             (last, state.is_dirty(), state.unlinked)
         };
+        drop(handle);
         if last && unlinked {
             self.bury(&inode);
-        } else if last && dirty {
+        } else if last && dirty && inode.state().refused {
+            self.discard(&inode);
+        } else if dirty && inode.state().writers == 0 {
             self.store_later(&inode);
         }
     }

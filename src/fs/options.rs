@@ -41,7 +41,8 @@ impl Options {
             dir_mode: u32::from(settings.dir_mode),
             ..Defaults::new(settings.uid, settings.gid)
         };
-        let scratch = settings.cache_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let temporary = || std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        let scratch = settings.cache_dir.clone().unwrap_or_else(temporary);
         Options {
             prefix: settings.prefix.clone(),
             read_only: settings.read_only,

@@ -7,7 +7,7 @@ use super::{Fs, FsError, Result};
 use crate::inode::{Inode, Knowledge, Listed, Listing, ROOT, State};
 use crate::meta::{self, Kind};
 use crate::names::Name;
-use crate::store::{GetRequest, ListRequest, ObjectHeaders};
+use crate::store::{GetRequest, ObjectHeaders};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -173,18 +173,7 @@ impl Fs {
         }
         let prefix = self.table.dir_key(dir.ino).ok_or(FsError::stale())?;
         let asked = Instant::now();
-        let (mut objects, mut prefixes) = (Vec::new(), Vec::new());
-        let mut from = None;
-        loop {
-            let request = ListRequest { prefix: prefix.clone(), by_directory: true, from, ..Default::default() };
-            let page = self.store.list(request).await?;
-            objects.extend(page.objects);
-            prefixes.extend(page.prefixes);
-            from = page.next;
-            if from.is_none() {
-                break;
-            }
-        }
+        let (objects, prefixes) = self.list_pages(&prefix, u32::MAX).await?.ok_or(FsError::internal())?;
         self.install_listing(dir, &prefix, objects, prefixes, asked).ok_or(FsError::not_dir())
     }
 

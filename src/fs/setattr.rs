@@ -58,8 +58,8 @@ impl Fs {
                 return Err(FsError::is_dir());
             }
             self.truncate(&inode, size).await?;
-            // truncate(2) without an open handle has no close that would report or store.
-            if inode.state().opens == 0 {
+            // truncate(2) without a writer's handle has no close that would report or store.
+            if inode.state().writers == 0 {
                 self.change_attrs(&inode, &change);
                 self.commit(&inode).await?;
                 let state = inode.state();
@@ -69,12 +69,12 @@ impl Fs {
         Ok(self.change_attrs(&inode, &change))
     }
 
-    fn change_attrs(&self, inode: &Arc<Inode>, change: &Change) -> Entry {
+    pub(super) fn change_attrs(&self, inode: &Arc<Inode>, change: &Change) -> Entry {
         let mut state = inode.state();
         if apply(&mut state, change) {
             state.touch_meta();
             // An open file that is being written is stored at its close, and carries the attributes then.
-            let carried = state.draft.as_ref().is_some_and(|draft| draft.dirty) && state.opens > 0;
+            let carried = state.draft.as_ref().is_some_and(|draft| draft.dirty) && state.writers > 0;
             if !state.unlinked && !carried {
                 drop(state);
                 self.store_soon(inode);

@@ -25,7 +25,7 @@ pub(super) struct Heads {
 const WINDOW: usize = 4 * WIDE;
 
 impl Fs {
-    /// HEAD of a file's key. Callers at the same time share one request.
+    /// HEAD of a file's or a marker's key. Callers at the same time share one request.
     pub(super) async fn head(self: &Arc<Self>, key: &str) -> Result<Arc<Seen>> {
         Ok(self.start_head(key).await?)
     }
@@ -41,7 +41,8 @@ impl Fs {
             let answer = fs.store.head(&owned).await;
             fs.heads.flying.lock().remove(&owned);
             let info = answer?;
-            let (attrs, xattrs) = meta::decode(&info.headers, false, info.size, info.modified, &fs.options.defaults);
+            let is_dir = owned.ends_with('/');
+            let (attrs, xattrs) = meta::decode(&info.headers, is_dir, info.size, info.modified, &fs.options.defaults);
             Ok(Arc::new(Seen { asked, info, attrs, xattrs }))
         }
         .boxed()
@@ -75,15 +76,19 @@ impl Fs {
         ahead.fetched = to.max(ahead.fetched);
         for at in from..to {
             let entry = &listing.entries[at];
-            if !matches!(entry.what, Listed::File(_)) || entry.seen.get().is_some() {
+            if entry.seen.get().is_some() {
                 continue;
             }
-            let head = self.start_head(&format!("{dir_key}{}", entry.name));
+            let slash = if matches!(entry.what, Listed::Dir) { "/" } else { "" };
+            let head = self.start_head(&format!("{dir_key}{}{slash}", entry.name));
             let listing = listing.clone();
             tokio::spawn(async move {
-                if let Ok(seen) = head.await {
-                    let _ = listing.entries[at].seen.set(seen);
-                }
+                let seen = match head.await {
+                    Ok(seen) => Some(seen),
+                    Err(error) if error.is_not_found() && slash == "/" => None,
+                    Err(_) => return,
+                };
+                let _ = listing.entries[at].seen.set(seen);
             });
         }
     }

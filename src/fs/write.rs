@@ -117,9 +117,6 @@ impl Fs {
                         draft.scratch = Default::default();
                     }
                     touched(&mut state, size);
-                    if state.attrs.mode & 0o6000 != 0 {
-                        state.attrs.mode &= !suid_bits(state.attrs.mode);
-                    }
                     return Ok(());
                 }
             }

@@ -109,7 +109,7 @@ impl Fs {
     fn store_xattrs(&self, inode: &Arc<Inode>) {
         let carried = {
             let state = inode.state();
-            state.unlinked || state.opens > 0 && state.draft.as_ref().is_some_and(|draft| draft.dirty)
+            state.unlinked || state.writers > 0 && state.draft.as_ref().is_some_and(|draft| draft.dirty)
         };
         if !carried {
             self.store_soon(inode);

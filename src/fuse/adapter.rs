@@ -1,110 +1,19 @@
 //! fuser's trait over the core: what is in memory is answered at once on the FUSE thread, the rest is spawned.
 
-use super::convert::{errno, file_attr, file_type, no_attr, set_time};
-use super::watch::Watch;
-use crate::fs::{Caller, Change, Entry, Found, Fs, FsError, Opened, RenameRule, Result};
+use super::answer::{answer_attr, answer_empty, answer_entry, answer_found, answer_xattr};
+use super::convert::{errno, set_time};
+use super::later::{Adapter, caller, guarded};
+use crate::fs::{Change, Found, RenameRule};
 use fuser::*;
 use std::ffi::OsStr;
-use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::runtime::Handle;
 
-/// Inode numbers are never used again, so one generation does.
-const GENERATION: Generation = Generation(0);
 /// Largest write the kernel may send (its own limit is 1 MiB unless `max_pages_limit` was raised).
 const MAX_WRITE: u32 = 1024 * 1024;
 /// Requests that the kernel may have in flight for read-ahead and the like.
 const MAX_BACKGROUND: u16 = 256;
-
-/// The adapter of one mount.
-pub(super) struct Adapter {
-    fs: Arc<Fs>,
-    runtime: Handle,
-    watch: Arc<Watch>,
-}
-
-impl Adapter {
-    pub(super) fn new(fs: Arc<Fs>, runtime: Handle) -> Adapter {
-        Adapter { fs, runtime, watch: Watch::start() }
-    }
-
-    /// Does `work` on the runtime and hands its end to `answer`; a signal to the waiting thread answers EINTR first.
-    fn later<T: Send + 'static>(
-        &self,
-        request: &Request,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-        answer: impl FnOnce(Result<T>) + Send + 'static,
-    ) {
-        let (watched, interrupted) = self.watch.begin(request.pid());
-        self.runtime.spawn(async move {
-            // A task of its own: it goes on to its end if the caller is interrupted.
-            let mut task = tokio::spawn(work);
-            let result = tokio::select! {
-                done = &mut task => done.unwrap_or(Err(FsError::internal())),
-                Ok(()) = interrupted => Err(FsError::Errno(libc::EINTR, "interrupted by a signal")),
-            };
-            drop(watched);
-            answer(result);
-        });
-    }
-}
-
-/// A panic must not end the FUSE thread: the request is answered EIO by its dropped reply, the mount lives on.
-fn guarded(work: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(work)).is_err() {
-        tracing::error!("a request failed by a fault in the program; please report it");
-    }
-}
-
-fn answer_entry(reply: ReplyEntry, result: Result<Entry>) {
-    match result {
-        Ok(entry) => reply.entry(&entry.ttl, &file_attr(&entry.attr), GENERATION),
-        Err(error) => reply.error(errno(&error)),
-    }
-}
-
-fn answer_found(reply: ReplyEntry, result: Result<Found>) {
-    match result {
-        Ok(Found::Entry(entry)) => reply.entry(&entry.ttl, &file_attr(&entry.attr), GENERATION),
-        Ok(Found::Absent(ttl)) if ttl.is_zero() => reply.error(Errno::ENOENT),
-        Ok(Found::Absent(ttl)) => reply.entry_with_ttls(&Duration::ZERO, &ttl, &no_attr(), GENERATION),
-        Err(error) => reply.error(errno(&error)),
-    }
-}
-
-fn answer_attr(reply: ReplyAttr, result: Result<Entry>) {
-    match result {
-        Ok(entry) => reply.attr(&entry.ttl, &file_attr(&entry.attr)),
-        Err(error) => reply.error(errno(&error)),
-    }
-}
-
-fn answer_empty(reply: ReplyEmpty, result: Result<()>) {
-    match result {
-        Ok(()) => reply.ok(),
-        Err(error) => reply.error(errno(&error)),
-    }
-}
-
-fn open_flags(opened: &Opened, flags: i32) -> FopenFlags {
-    let mut answer = FopenFlags::empty();
-    if opened.keep_cache {
-        answer |= FopenFlags::FOPEN_KEEP_CACHE;
-    }
-    if flags & libc::O_ACCMODE == libc::O_RDONLY {
-        // Nothing to store at close.
-        answer |= FopenFlags::FOPEN_NOFLUSH;
-    }
-    answer
-}
-
-fn caller(request: &Request) -> Caller {
-    Caller { uid: request.uid(), gid: request.gid(), pid: request.pid() }
-}
 
 impl Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
@@ -136,7 +45,18 @@ impl Filesystem for Adapter {
                 return answer_found(reply, known);
             }
             let (fs, name) = (self.fs.clone(), name.to_owned());
-            self.later(request, async move { fs.lookup(parent.0, &name).await }, |r| answer_found(reply, r));
+            let undo = self.unmention();
+            let work = async move { fs.lookup(parent.0, &name).await };
+            self.later_or_undo(
+                request,
+                work,
+                |r| answer_found(reply, r),
+                move |found| {
+                    if let Found::Entry(entry) = found {
+                        undo(entry);
+                    }
+                },
+            );
         });
     }
 
@@ -184,7 +104,8 @@ impl Filesystem for Adapter {
             };
             // An empty request means: clear set-user-id (FUSE_HANDLE_KILLPRIV_V2).
             let empty = mode.is_none() && uid.is_none() && gid.is_none() && size.is_none();
-            change.clear_suid = empty && atime.is_none() && mtime.is_none();
+            change.clear_suid =
+                empty && atime.is_none() && mtime.is_none() || size.is_some() && !caller(request).keeps_suid();
             if let Some(known) = self.fs.try_setattr(ino.0, &change) {
                 return answer_attr(reply, known);
             }
@@ -213,12 +134,13 @@ impl Filesystem for Adapter {
     ) {
         let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
         let work = async move { fs.mknod(parent.0, &name, mode, rdev, caller).await };
-        self.later(request, work, |r| answer_entry(reply, r));
+        self.later_or_undo(request, work, |r| answer_entry(reply, r), self.unmention());
     }
 
     fn mkdir(&self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
         let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
-        self.later(request, async move { fs.mkdir(parent.0, &name, mode, caller).await }, |r| answer_entry(reply, r));
+        let work = async move { fs.mkdir(parent.0, &name, mode, caller).await };
+        self.later_or_undo(request, work, |r| answer_entry(reply, r), self.unmention());
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -235,7 +157,7 @@ impl Filesystem for Adapter {
         let (fs, name, target, caller) =
             (self.fs.clone(), name.to_owned(), target.as_os_str().to_owned(), caller(request));
         let work = async move { fs.symlink(parent.0, &name, &target, caller).await };
-        self.later(request, work, |r| answer_entry(reply, r));
+        self.later_or_undo(request, work, |r| answer_entry(reply, r), self.unmention());
     }
 
     fn rename(
@@ -264,11 +186,7 @@ impl Filesystem for Adapter {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let fs = self.fs.clone();
-        self.later(request, async move { fs.open(ino.0, flags.0).await }, move |result| match result {
-            Ok(opened) => reply.opened(FileHandle(opened.fh), open_flags(&opened, flags.0)),
-            Err(error) => reply.error(errno(&error)),
-        });
+        self.open_file(request, ino.0, flags.0, reply);
     }
 
     fn create(
@@ -281,17 +199,7 @@ impl Filesystem for Adapter {
         flags: i32,
         reply: ReplyCreate,
     ) {
-        let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
-        let work = async move { fs.create(parent.0, &name, mode, flags, caller).await };
-        self.later(request, work, move |result| match result {
-            Ok((entry, opened)) => {
-                let (attr, fh) = (file_attr(&entry.attr), FileHandle(opened.fh));
-                // A new file's close always stores it, also if it was opened for reading.
-                let flags = open_flags(&opened, flags) & !FopenFlags::FOPEN_NOFLUSH;
-                reply.created(&entry.ttl, &attr, GENERATION, fh, flags);
-            }
-            Err(error) => reply.error(errno(&error)),
-        });
+        self.create_file(request, parent.0, name, mode, flags, reply);
     }
 
     fn read(
@@ -305,20 +213,7 @@ impl Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        guarded(|| {
-            // try_read may spawn the fetching of what comes next.
-            let _runtime = self.runtime.enter();
-            match self.fs.try_read(fh.0, offset, size) {
-                Some(Ok(bytes)) => return reply.data(&bytes),
-                Some(Err(error)) => return reply.error(errno(&error)),
-                None => {}
-            }
-            let fs = self.fs.clone();
-            self.later(request, async move { fs.read(fh.0, offset, size).await }, |result| match result {
-                Ok(bytes) => reply.data(&bytes),
-                Err(error) => reply.error(errno(&error)),
-            });
-        });
+        guarded(|| self.read_file(request, fh.0, offset, size, reply));
     }
 
     fn write(
@@ -333,22 +228,8 @@ impl Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        guarded(|| {
-            // try_write may spawn the upload of a part.
-            let _runtime = self.runtime.enter();
-            let clear = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-            match self.fs.try_write(fh.0, offset, data, clear) {
-                Some(Ok(written)) => return reply.written(written),
-                Some(Err(error)) => return reply.error(errno(&error)),
-                None => {}
-            }
-            let (fs, data) = (self.fs.clone(), data.to_vec());
-            let work = async move { fs.write(fh.0, offset, &data, clear).await };
-            self.later(request, work, |result| match result {
-                Ok(written) => reply.written(written),
-                Err(error) => reply.error(errno(&error)),
-            });
-        });
+        let clear = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        guarded(|| self.write_file(request, fh.0, offset, data, clear, reply));
     }
 
     fn flush(&self, request: &Request, _ino: INodeNo, fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
@@ -390,58 +271,12 @@ impl Filesystem for Adapter {
         });
     }
 
-    fn readdir(&self, request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
-        guarded(|| {
-            let fs = self.fs.clone();
-            let work = {
-                let fs = fs.clone();
-                async move { fs.prepare_dir(fh.0, offset).await }
-            };
-            self.later(request, work, move |prepared| {
-                let filled = prepared.and_then(|()| {
-                    fs.fill_dir(fh.0, offset, false, &mut |row| {
-                        reply.add(INodeNo(row.ino), row.next, file_type(row.kind), &row.name)
-                    })
-                });
-                match filled {
-                    Ok(()) => reply.ok(),
-                    Err(error) => reply.error(errno(&error)),
-                }
-            });
-        });
+    fn readdir(&self, request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectory) {
+        guarded(|| self.read_dir(request, fh.0, offset, reply));
     }
 
-    fn readdirplus(
-        &self,
-        request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        offset: u64,
-        mut reply: ReplyDirectoryPlus,
-    ) {
-        guarded(|| {
-            let fs = self.fs.clone();
-            let finish = move |prepared: Result<()>| {
-                let filled = prepared.and_then(|()| {
-                    fs.fill_dir(fh.0, offset, true, &mut |row| match &row.entry {
-                        Some(entry) => {
-                            let attr = file_attr(&entry.attr);
-                            reply.add(INodeNo(row.ino), row.next, &row.name, &entry.ttl, &attr, GENERATION)
-                        }
-                        None => false,
-                    })
-                });
-                match filled {
-                    Ok(()) => reply.ok(),
-                    Err(error) => reply.error(errno(&error)),
-                }
-            };
-            if self.fs.dir_ready(fh.0, offset).unwrap_or(false) {
-                return finish(Ok(()));
-            }
-            let fs = self.fs.clone();
-            self.later(request, async move { fs.prepare_dir(fh.0, offset).await }, finish);
-        });
+    fn readdirplus(&self, request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
+        guarded(|| self.read_dir_plus(request, fh.0, offset, reply));
     }
 
     fn releasedir(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags, reply: ReplyEmpty) {
@@ -537,15 +372,5 @@ impl Filesystem for Adapter {
                 Err(error) => reply.error(errno(&error)),
             }
         });
-    }
-}
-
-fn answer_xattr(reply: ReplyXattr, result: Result<Vec<u8>>, size: u32) {
-    match result {
-        // Size 0 asks how long the value is.
-        Ok(value) if size == 0 => reply.size(value.len() as u32),
-        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
-        Ok(value) => reply.data(&value),
-        Err(error) => reply.error(errno(&error)),
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::fs::{Attr, FsError, SetTime};
 use crate::meta::{Kind, Time};
-use fuser::{Errno, FileAttr, FileType, INodeNo, TimeOrNow};
+use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, TimeOrNow};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Inode numbers are never used again, so one generation does.
+pub(super) const GENERATION: Generation = Generation(0);
 /// Preferred size of reads and writes: `cp` works in pieces of this size.
 const BLOCK_SIZE: u32 = 512 * 1024;
 

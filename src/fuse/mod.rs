@@ -1,13 +1,17 @@
 //! The FUSE adapter: decode, call, reply, map the error to an errno.
 
 mod adapter;
+mod answer;
 mod convert;
+mod dirs;
+mod files;
+mod later;
 mod watch;
 
 use crate::config::Settings;
 use crate::fs::Fs;
-use adapter::Adapter;
 use fuser::{Config, Session, SessionACL};
+use later::Adapter;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;

@@ -35,6 +35,8 @@ pub struct DirState {
     pub local: HashMap<Name, LocalChange>,
     /// Lookups since the last listing that had to ask the service.
     pub asked_lookups: u32,
+    /// Pages that the directory is thought to have, 0 for unknown.
+    pub pages: u32,
     /// How far attributes were fetched ahead of a program that walks the listing.
     pub ahead: Ahead,
 }
@@ -77,8 +79,8 @@ pub struct DirEntry {
     pub name: Name,
     /// What it is.
     pub what: Listed,
-    /// The object's headers, if they were read since.
-    pub seen: OnceLock<Arc<Seen>>,
+    /// The headers of the object (of a directory: of its marker), if they were asked for since; `None`: no marker.
+    pub seen: OnceLock<Option<Arc<Seen>>>,
 }
 
 /// What a listing says of a name.
@@ -129,6 +131,7 @@ impl DirState {
         }
         self.local.retain(|_, change| change.at.is_none_or(|at| at >= listing.asked));
         self.asked_lookups = 0;
+        self.pages = (listing.entries.len() / 1000) as u32 + 1;
         self.ahead = Ahead::default();
         let listing = Arc::new(listing);
         self.listing = Some(listing.clone());

@@ -90,6 +90,12 @@ pub struct State {
     pub mtime_set: bool,
     /// Open handles.
     pub opens: u32,
+    /// Open handles that can write: the close of one stores what waits.
+    pub writers: u32,
+    /// The service refused the bytes for good: they are dropped at the last close, which has reported it.
+    pub refused: bool,
+    /// The name went to another client's version; what is written now has nowhere to go.
+    pub conflicted: bool,
     /// The name is gone; open handles live on.
     pub unlinked: bool,
     /// Where the object went when the name was removed under an open handle: the hidden key.
@@ -121,6 +127,9 @@ impl State {
             meta_stored: 0,
             mtime_set: false,
             opens: 0,
+            writers: 0,
+            refused: false,
+            conflicted: false,
             unlinked: false,
             orphan: None,
             pages: None,

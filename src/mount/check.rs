@@ -1,6 +1,7 @@
 //! Looks at a mount point before anything is done with it.
 
 use super::{MountError, table, unmount};
+use nix::sys::statfs::statfs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,10 +53,12 @@ pub fn clear_dead(path: &Path) -> Result<usize, MountError> {
     Ok(cleared)
 }
 
-/// Whether the path is that of a mount without a daemon.
+/// Whether the path is that of a mount without a daemon. The kernel may still know the attributes of its root, so stat(2)
+/// is not enough; statfs(2) always asks.
 pub fn is_dead(path: &Path) -> bool {
     let path = path.to_owned();
-    match within(STAT_WITHIN, move || std::fs::metadata(&path)) {
+    let asked = within(STAT_WITHIN, move || std::fs::metadata(&path).and_then(|_| Ok(statfs(&path)?)));
+    match asked {
         Some(Err(e)) => matches!(e.raw_os_error(), Some(libc::ENOTCONN | libc::ECONNABORTED)),
         Some(Ok(_)) | None => false,
     }

@@ -188,7 +188,7 @@ fn service_message(error: &StoreError, endpoint: &str, bucket: &str) -> String {
     match error.kind {
         ErrorKind::NoSuchBucket | ErrorKind::NotFound => format!("there is no bucket \"{bucket}\" at {endpoint}"),
         ErrorKind::BadName => format!("{endpoint} says that \"{bucket}\" cannot be the name of a bucket"),
-        ErrorKind::Denied => format!("you may not use the bucket \"{bucket}\" at {endpoint}"),
+        ErrorKind::Denied => format!("{endpoint} does not let you use the bucket \"{bucket}\""),
         ErrorKind::BadCredentials => format!("{endpoint} does not accept the token or key"),
         ErrorKind::ClockSkew => format!("the clock of this machine differs too much from that of {endpoint}"),
         ErrorKind::Timeout => format!("{endpoint} does not answer{words}"),
@@ -204,8 +204,10 @@ fn service_remedy(error: &StoreError, endpoint: &str, bucket: &str, credentials_
         ErrorKind::NoSuchBucket | ErrorKind::NotFound | ErrorKind::BadName => {
             "check its spelling and --endpoint; osirisfs does not make buckets".to_owned()
         }
+        // RGW says AccessDenied also to a token that it cannot decode.
         ErrorKind::Denied => format!(
-            "ask the owner of \"{bucket}\" for access, or check whose credentials these are (from {credentials_from})"
+            "ask the owner of \"{bucket}\" for access, or check that the credentials (from {credentials_from}) are complete \
+             and yours"
         ),
         ErrorKind::BadCredentials => {
             format!("check the credentials (from {credentials_from}); make a new token if it has expired")

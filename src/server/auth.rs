@@ -131,3 +131,43 @@ fn strip_signature(parts: &mut request::Parts) {
         parts.uri = uri;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(uri: &str, authorization: Option<&str>) -> request::Parts {
+        let mut builder = http::Request::builder().uri(uri);
+        if let Some(authorization) = authorization {
+            builder = builder.header("authorization", authorization);
+        }
+        builder.body(()).expect("a request").into_parts().0
+    }
+
+    #[test]
+    fn access_keys_may_have_the_signs_of_base64() {
+        let v4 =
+            "AWS4-HMAC-SHA256 Credential=a/b+c=/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        assert_eq!(access_key(&parts("/", Some(v4))).as_deref(), Some("a/b+c="));
+        assert_eq!(access_key(&parts("/", Some("AWS a/b+c=:sig="))).as_deref(), Some("a/b+c="));
+        let query = "/b/k?X-Amz-Credential=a%2Fb%2Bc%3D%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Signature=0";
+        assert_eq!(access_key(&parts(query, None)).as_deref(), Some("a/b+c="));
+        assert_eq!(access_key(&parts("/b/k?AWSAccessKeyId=a%2Fb&Signature=0", None)).as_deref(), Some("a/b"));
+        assert_eq!(access_key(&parts("/b/k?prefix=x", None)), None);
+    }
+
+    #[test]
+    fn a_stripped_signature_leaves_the_rest() {
+        let mut request = parts("/b/k?partNumber=1&X-Amz-Signature=0&X-Amz-Date=1&uploadId=2", Some("AWS a:b"));
+        strip_signature(&mut request);
+        assert_eq!(request.uri, "/b/k?partNumber=1&uploadId=2");
+        assert!(request.headers.is_empty());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let user = User { id: "alice_um".into(), access_key: "token".into(), secret_key: Some("secret".into()) };
+        let shown = format!("{user:?}");
+        assert!(shown.contains("alice_um") && !shown.contains("token") && !shown.contains("secret"));
+    }
+}

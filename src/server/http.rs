@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::service::S3Service;
-use s3s::{Body, S3Error, S3Result};
+use s3s::{Body, S3Error, S3Result, s3_error};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,7 +26,7 @@ use super::log::{Entry, RequestLog};
 use super::operation::{Operation, is_legal_path};
 
 /// The largest read and the most that is buffered per connection.
-const BUFFER: usize = 512 << 10;
+const BUFFER: usize = 256 << 10;
 
 /// How long open connections may go on when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -162,6 +162,10 @@ impl Front {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::BAD_REQUEST;
             return Ok(response);
+        }
+        // RGW takes customer keys over TLS only, which this server does not speak.
+        if parts.headers.contains_key("x-amz-server-side-encryption-customer-algorithm") {
+            return Err(s3_error!(InvalidRequest));
         }
         let caller = self.users.identify(&mut parts, self.style)?;
         parts.extensions.insert(caller);

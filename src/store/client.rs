@@ -61,6 +61,16 @@ impl SharedCredentials {
     pub(super) fn set(&self, credentials: Credentials) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = credentials;
     }
+
+    /// Takes the credentials out of a message: some services repeat the access key in theirs, and a token is one.
+    pub(super) fn hide_in(&self, message: &mut String) {
+        let now = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        for word in [&now.access_key, &now.secret_key] {
+            if !word.is_empty() && message.contains(word.as_str()) {
+                *message = message.replace(word.as_str(), "(hidden)");
+            }
+        }
+    }
 }
 
 impl fmt::Debug for SharedCredentials {

@@ -4,6 +4,7 @@ use super::errors_from_sdk::Failure;
 use super::exchange::{Extra, HeaderList};
 use super::headers::{copy_source, grant_headers, quoted, write_headers};
 use super::retry::{COPYING, Tries};
+use super::settle::{explain, has_grants};
 use super::{ETag, ErrorKind, Grant, Result, Store, StoreError, Stored, WriteHeaders};
 use aws_sdk_s3::types::MetadataDirective;
 
@@ -47,7 +48,11 @@ impl Store {
                     }
                     _ => Failure::nonsense(OP, &done.answer, "an answer without ETag"),
                 },
-                Err(failure) => failure,
+                // Which of the two is missing, the source or a grantee?
+                Err(failure) if failure.is(ErrorKind::NotFound) && has_grants(&extra) => {
+                    if self.head(source).await.is_ok() { explain(failure, &extra) } else { failure }
+                }
+                Err(failure) => explain(failure, &extra),
             };
             tries.again(failure).await?;
         }

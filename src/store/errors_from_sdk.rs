@@ -178,3 +178,61 @@ where
         Err(error) => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_statuses_have_meanings() {
+        use ErrorKind::*;
+        for (status, code, meaning) in [
+            (404, "NoSuchKey", (NotFound, false)),
+            (404, "NoSuchBucket", (NoSuchBucket, false)),
+            (404, "NoSuchUpload", (NoSuchUpload, false)),
+            (404, "", (Server, true)),
+            (403, "AccessDenied", (Denied, false)),
+            (403, "", (Denied, false)),
+            (403, "InvalidAccessKeyId", (BadCredentials, false)),
+            (403, "SignatureDoesNotMatch", (BadCredentials, false)),
+            (403, "UserSuspended", (BadCredentials, false)),
+            (403, "RequestTimeTooSkewed", (ClockSkew, false)),
+            (403, "QuotaExceeded", (Quota, false)),
+            (403, "InvalidObjectState", (Cold, false)),
+            (304, "", (NotModified, false)),
+            (412, "PreconditionFailed", (PreconditionFailed, false)),
+            (409, "ConcurrentModification", (PreconditionFailed, true)),
+            (409, "BucketNotEmpty", (NotEmpty, false)),
+            (409, "SomethingNew", (BadRequest, false)),
+            (416, "InvalidRange", (BadRange, false)),
+            (400, "EntityTooLarge", (TooLarge, false)),
+            (400, "KeyTooLongError", (BadName, false)),
+            (400, "InvalidArgument", (BadRequest, false)),
+            (400, "RequestTimeout", (Server, true)),
+            (400, "BadDigest", (Corrupt, true)),
+            (431, "", (MetadataTooLarge, false)),
+            (501, "NotImplemented", (Unsupported, false)),
+            (405, "MethodNotAllowed", (Unsupported, false)),
+            (503, "SlowDown", (Server, true)),
+            (500, "UnknownError", (Server, true)),
+            (502, "", (Server, true)),
+            (429, "", (Server, true)),
+            // Success that holds an error document.
+            (200, "InternalError", (Server, true)),
+            (200, "AccessDenied", (Denied, false)),
+        ] {
+            assert_eq!(classify(status, code, true), meaning, "{status} {code}");
+        }
+        assert_eq!(classify(404, "", false), (NotFound, false), "HEAD has no body");
+    }
+
+    #[test]
+    fn a_refusal_was_not_carried_out() {
+        for status in [400, 403, 404, 412, 429, 503] {
+            assert!(!may_have_happened(status), "{status}");
+        }
+        for status in [200, 409, 500, 502, 504] {
+            assert!(may_have_happened(status), "{status}");
+        }
+    }
+}

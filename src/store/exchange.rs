@@ -3,7 +3,8 @@
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
+    BeforeTransmitInterceptorContextMut,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -36,6 +37,8 @@ impl From<HeaderList> for Extra {
 pub(super) struct Answer {
     pub(super) status: u16,
     headers: Headers,
+    /// The body was a document that breaks off.
+    pub(super) cut: bool,
 }
 
 impl Answer {
@@ -122,8 +125,57 @@ impl Intercept for Exchange {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response();
-        let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone() };
+        let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone(), cut: false };
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
         Ok(())
+    }
+
+    // The SDK's parser takes the end of the input for the end of all elements: half a listing would be a short one.
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let cut = context.response().body().bytes().is_some_and(|body| !is_whole(body));
+        if let Some(answer) = &mut *self.answer.lock().unwrap_or_else(PoisonError::into_inner) {
+            answer.cut = cut;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an XML document ends with the end of its root element. What is no XML is none of our business.
+fn is_whole(body: &[u8]) -> bool {
+    let mut text = body.trim_ascii();
+    if !text.starts_with(b"<") {
+        return true;
+    }
+    let end = text;
+    while text.starts_with(b"<?") || text.starts_with(b"<!") {
+        let Some(close) = text.iter().position(|&b| b == b'>') else { return false };
+        text = text[close + 1..].trim_ascii_start();
+    }
+    let Some(root) = text.strip_prefix(b"<") else { return false };
+    let name = root.split(|b| b" \t\r\n/>".contains(b)).next().unwrap_or_default();
+    let closes = end.strip_suffix(b">").map(<[u8]>::trim_ascii_end).and_then(|rest| rest.strip_suffix(name));
+    let empty = root.strip_suffix(b"/>").is_some_and(|rest| !rest.contains(&b'<') && !rest.contains(&b'>'));
+    empty || closes.is_some_and(|rest| rest.ends_with(b"</"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_whole;
+
+    #[test]
+    fn a_document_is_whole_when_its_root_is_closed() {
+        for whole in
+            ["", "  ", "text", "<a/>", "<a x='1'/>\n", "<?xml version=\"1.0\"?>\n<a x=\"1\"><b/></a >\n", "<a></a>"]
+        {
+            assert!(is_whole(whole.as_bytes()), "{whole}");
+        }
+        for cut in ["<?xml", "<?xml version=\"1.0\"?>", "<a", "<a>", "<a><b/>", "<a><b></b>", "<a></b>", "<a></a"] {
+            assert!(!is_whole(cut.as_bytes()), "{cut}");
+        }
     }
 }

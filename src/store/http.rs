@@ -1,5 +1,6 @@
 //! The HTTP connector under the SDK: hyper's pooled HTTP/1.1 client over rustls, and what its errors mean.
 
+use super::quickack::QuickAck;
 use super::{ErrorKind, Result, StoreConfig, StoreError};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -25,14 +26,15 @@ use tower_service::Service;
 
 /// Time for the TCP handshake, divided among the addresses of a name.
 const CONNECT: Duration = Duration::from_secs(5);
-/// A peer that acknowledges nothing for so long is dead. One that acknowledges and is silent is only slow.
-const DEAD_PEER: Duration = Duration::from_secs(30);
+/// A peer that acknowledges nothing of what was sent for so long is dead; one that acknowledges and is silent is only
+/// slow. Longer than the keep-alive's half minute, because the kernel also counts a receive window that stays shut.
+const DEAD_PEER: Duration = Duration::from_secs(60);
 /// Less than the usual keep-alive time of servers and load balancers.
 const IDLE: Duration = Duration::from_secs(25);
 /// Big frames: fewer wake-ups per byte of a download.
 const READ_BUFFER: usize = 1 << 20;
 
-type Connector = HttpsConnector<TcpConnector<Resolver>>;
+type Connector = HttpsConnector<QuickAck<TcpConnector<Resolver>>>;
 
 /// The SDK's view of the pool. Cheap to clone.
 #[derive(Clone)]
@@ -55,7 +57,7 @@ impl HttpService {
             .with_tls_config(tls_config(config)?)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(QuickAck(tcp));
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -117,7 +119,7 @@ impl TransportError {
             ErrorKind::Unreachable
         } else if find::<ResolveError>(error).is_some() {
             ErrorKind::Dns
-        } else if tls_cause(error).is_some() {
+        } else if find::<rustls::Error>(error).is_some() {
             ErrorKind::Tls
         } else {
             ErrorKind::Unreachable
@@ -136,22 +138,13 @@ impl Error for TransportError {}
 
 /// The first error of type `T` in the chain of causes, also inside an `io::Error`, which hides what it wraps.
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        let inner = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
-        if let Some(found) = inner.and_then(|inner| inner.downcast_ref::<T>()) {
-            return Some(found);
-        }
-        next = error.source();
+    if let Some(found) = error.downcast_ref::<T>() {
+        return Some(found);
     }
-    None
-}
-
-fn tls_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    find::<rustls::Error>(error)
+    if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        return find(inner);
+    }
+    find(error.source()?)
 }
 
 /// All causes in one line, outermost first, without repetitions.
@@ -237,4 +230,21 @@ fn extra_certificates(config: &StoreConfig) -> Result<Vec<CertificateDer<'static
 fn tls_error(config: &StoreConfig, cause: &dyn fmt::Display) -> StoreError {
     let path = config.ca_file.as_deref().unwrap_or(std::path::Path::new("")).display();
     StoreError::local(ErrorKind::Tls, "Connect", format!("cannot use the certificate file {path}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn causes_are_found_inside_io_errors() {
+        let tls = || io::Error::new(io::ErrorKind::InvalidData, rustls::Error::HandshakeNotComplete);
+        for wrapped in [tls(), io::Error::other(tls()), io::Error::other(io::Error::other(tls()))] {
+            assert!(find::<rustls::Error>(&wrapped).is_some(), "{wrapped:?}");
+            assert!(find::<ResolveError>(&wrapped).is_none());
+        }
+        assert!(find::<ResolveError>(&io::Error::other(ResolveError(tls()))).is_some());
+        assert_eq!(chain(&io::Error::other("twice")), "twice");
+    }
 }

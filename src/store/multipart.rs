@@ -4,8 +4,8 @@ use super::errors_from_sdk::Failure;
 use super::exchange::Extra;
 use super::headers::{multipart_etag, quoted, range_header, write_headers};
 use super::retry::{ASKING, COPYING, Tries, uploading};
+use super::settle::{Verdict, condition_header, explain, lost, stored_as};
 use super::upload_body::{md5, stream};
-use super::write::{Verdict, condition_header, stored_as};
 use super::{Body, Condition, ETag, ErrorKind, PartDone, Result, Store, StoreError, Stored, WriteHeaders};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use base64::Engine;
@@ -29,7 +29,7 @@ impl Store {
                     Some(id) if !id.is_empty() => return Ok(id.to_owned()),
                     _ => Failure::nonsense(OP, &done.answer, "an answer without UploadId"),
                 },
-                Err(failure) => failure,
+                Err(failure) => explain(failure, &extra),
             };
             tries.again(failure).await?;
         }
@@ -83,6 +83,7 @@ impl Store {
         if range.is_empty() {
             return Err(StoreError::local(ErrorKind::BadRange, OP, "the range is empty"));
         }
+        let named_version = source.contains("?versionId=");
         let source = self.part_source(source).await?;
         let mut tries = Tries::new(self, OP, key, self.store_for);
         loop {
@@ -105,7 +106,13 @@ impl Store {
                     Some(etag) if !etag.is_empty() => return Ok(PartDone { number, etag: ETag::new(etag) }),
                     _ => Failure::nonsense(OP, &done.answer, "an answer without ETag"),
                 },
-                Err(failure) => failure,
+                Err(mut failure) => {
+                    // RGW 20 takes the end of such a key for a version, however it is encoded.
+                    if named_version && failure.is(ErrorKind::NotFound) {
+                        failure.error.kind = ErrorKind::Unsupported;
+                    }
+                    failure
+                }
             };
             tries.again(failure).await?;
         }
@@ -150,9 +157,9 @@ impl Store {
         let mut tries = Tries::new(self, COMPLETE, key, self.store_for);
         loop {
             if !honoured {
-                match self.verdict(COMPLETE, key, condition, ours.as_ref()).await? {
+                match tries.verdict(COMPLETE, key, condition, ours.as_ref()).await? {
                     Verdict::Stored if tries.unclear => return self.completed(key, ours).await,
-                    Verdict::Stored => return Err(lost()),
+                    Verdict::Stored => return Err(lost(COMPLETE)),
                     Verdict::Lost(error) => return Err(error),
                     Verdict::Again => {}
                 }
@@ -181,17 +188,17 @@ impl Store {
                 Err(failure) => failure,
             };
             // RGW 16 says 500 InternalError ("already in progress") of an upload that is gone.
-            if failure.error.status == Some(500) && self.upload_is_gone(key, upload).await? {
+            if failure.error.status == Some(500) && tries.asker().upload_is_gone(key, upload).await? {
                 failure.error.kind = ErrorKind::NoSuchUpload;
             }
             if failure.is(ErrorKind::NoSuchUpload) {
                 let unclear = tries.unclear || failure.unclear;
-                return match (self.head(key).await, &ours) {
+                return match (tries.asker().head(key).await, &ours) {
                     (Ok(info), Some(ours)) if unclear && info.etag == *ours => Ok(Stored { etag: info.etag }),
                     _ => Err(failure.error),
                 };
             }
-            if self.settles(COMPLETE, key, condition, ours.as_ref(), &tries, &mut failure).await? {
+            if tries.settles(COMPLETE, key, condition, ours.as_ref(), &mut failure).await? {
                 return self.completed(key, ours).await;
             }
             tries.again(failure).await?;
@@ -223,8 +230,4 @@ impl Store {
             Err(error) => Err(error),
         }
     }
-}
-
-fn lost() -> StoreError {
-    StoreError::local(ErrorKind::PreconditionFailed, COMPLETE, "another object stands there")
 }

@@ -4,7 +4,7 @@
 //! condition works. RGW 20 and Amazon take quotes and honour completions.
 
 use super::exchange::{Extra, HeaderList};
-use super::{Body, Condition, ErrorKind, PartDone, Quirks, Result, Store, StoreError, WriteHeaders};
+use super::{Body, Condition, ErrorKind, PartDone, Quirks, Result, Store, WriteHeaders};
 use bytes::Bytes;
 
 /// An etag that no object has.
@@ -21,8 +21,6 @@ impl Store {
         }
         let (quirks, lasting) = match self.probe().await {
             Ok(quirks) => (quirks, true),
-            // Who may not write has no use for conditions on writing.
-            Err(e) if matches!(e.kind, ErrorKind::Denied | ErrorKind::BadCredentials) => (Quirks::default(), true),
             // Full: nothing was found out, ask again when there is room.
             Err(e) if e.kind == ErrorKind::Quota => (Quirks::default(), false),
             Err(e) => return Err(e),
@@ -48,16 +46,19 @@ impl Store {
         let (a, b, c, d) =
             tokio::join!(self.delete(&keys[0]), self.delete(&keys[1]), self.delete(&keys[2]), self.delete(&keys[3]));
         for (key, gone) in keys.iter().zip([a, b, c, d]) {
-            if let Err(error) = gone.as_ref().err().filter(|e| e.kind != ErrorKind::Denied).map_or(Ok(()), Err) {
-                tracing::warn!("the probe object {key} could not be deleted: {error}");
+            match gone {
+                Err(error) if error.kind != ErrorKind::Denied => {
+                    tracing::warn!("the probe object {key} could not be deleted: {error}");
+                }
+                _ => {}
             }
         }
-        let (exclusive_put, quoted, plain) = (absent?, quoted?, plain?);
+        let (quoted, plain) = (if_clear(quoted)?, if_clear(plain)?);
         Ok(Quirks {
-            exclusive_put,
+            exclusive_put: if_clear(absent)?,
             match_put: quoted || plain,
             match_quoted: quoted,
-            conditional_complete: complete?,
+            conditional_complete: if_clear(complete)?,
             safe_self_copy: false,
         })
     }
@@ -118,13 +119,18 @@ fn refused<T>(outcome: Result<T>) -> Result<bool> {
     match outcome {
         Ok(_) => Ok(false),
         Err(e) if e.kind == ErrorKind::PreconditionFailed => Ok(true),
-        // "I do not know this header" is no way to honour it.
-        Err(e) if matches!(e.kind, ErrorKind::Unsupported | ErrorKind::BadRequest) => unsupported(e),
         Err(e) => Err(e),
     }
 }
 
-fn unsupported(error: StoreError) -> Result<bool> {
-    tracing::debug!("a condition is not supported: {error}");
-    Ok(false)
+/// An outage says nothing and is passed on; a service or a user that cannot do the thing has no use for it.
+fn if_clear(outcome: Result<bool>) -> Result<bool> {
+    use ErrorKind::*;
+    match outcome {
+        Err(e) if !matches!(e.kind, Server | Timeout | Unreachable | Dns | Tls | ClockSkew | Quota | Corrupt) => {
+            tracing::debug!("a condition could not be tried: {e}");
+            Ok(false)
+        }
+        other => other,
+    }
 }

@@ -78,6 +78,11 @@ impl Tries {
         self
     }
 
+    /// A store for questions that belong to this operation: they end when it ends.
+    pub(super) fn asker(&self) -> Store {
+        Store { ask_for: self.deadline.saturating_duration_since(Instant::now()), ..self.store.clone() }
+    }
+
     /// One attempt: waits for a connection's place, sends, waits for the answer at most `limit`.
     pub(super) async fn attempt<T, E, F, Fut>(&mut self, limit: Duration, extra: Extra, call: F) -> Outcome<Done<T>>
     where
@@ -101,9 +106,16 @@ impl Tries {
         self.store.note_server(answer.as_ref().and_then(|answer| answer.header("server")));
         let ms = begun.elapsed().as_millis() as u64;
         let result = match (outcome, answer) {
+            (Ok(Ok(_)), Some(answer)) if answer.cut => {
+                Err(Failure::nonsense(self.op, &answer, "the document breaks off"))
+            }
             (Ok(Ok(output)), Some(answer)) => Ok(Done { output, answer, permit }),
             (Ok(Ok(_)), None) => Err(Failure::unclear(self.op, ErrorKind::Server, "no answer was seen")),
-            (Ok(Err(error)), answer) => Err(from_sdk(self.op, answer.as_ref(), error)),
+            (Ok(Err(error)), answer) => {
+                let mut failure = from_sdk(self.op, answer.as_ref(), error);
+                inner.credentials.hide_in(&mut failure.error.message);
+                Err(failure)
+            }
             (Err(_), _) => Err(Failure::unclear(self.op, ErrorKind::Timeout, format!("no answer in {ms} ms"))),
         };
         self.log(&result, ms);

@@ -1,24 +1,15 @@
-//! PUT and DELETE, and how a write whose answer was lost is told from one that was refused.
+//! PUT and DELETE.
 
-use super::errors_from_sdk::{Failure, Outcome, classify};
+use super::errors_from_sdk::{Failure, classify};
 use super::exchange::{Answer, Extra, HeaderList};
-use super::headers::{is_encrypted, quoted, write_headers};
+use super::headers::write_headers;
 use super::retry::{ASKING, Tries, uploading};
+use super::settle::{Verdict, condition_header, explain, lost, stored_as};
 use super::upload_body::{md5, stream};
-use super::{Body, Condition, ETag, ErrorKind, Quirks, Result, Store, StoreError, Stored, WriteHeaders};
+use super::{Body, Condition, ETag, ErrorKind, Result, Store, StoreError, Stored, WriteHeaders};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-
-/// What a HEAD tells after a conditional write that may or may not have happened.
-pub(super) enum Verdict {
-    /// Our bytes stand under the key.
-    Stored,
-    /// They do not, and the condition still holds.
-    Again,
-    /// Someone else's bytes stand there, or none where some should.
-    Lost(StoreError),
-}
 
 impl Store {
     /// PUT object in one request, with Content-MD5; the answer's etag is compared. For [`Condition::Match`] the form
@@ -56,8 +47,14 @@ impl Store {
         let extra = Extra::from(headers);
         let mut tries = Tries::new(self, OP, key, self.store_for).with_upload(body.len());
         loop {
-            if !honoured && let Verdict::Lost(error) = self.verdict(OP, key, condition, None).await? {
-                return Err(error);
+            if !honoured {
+                match tries.verdict(OP, key, condition, Some(&ours)).await? {
+                    // An earlier attempt has arrived after all.
+                    Verdict::Stored if tries.unclear => return Ok(Stored { etag: ours }),
+                    Verdict::Stored => return Err(lost(OP)),
+                    Verdict::Lost(error) => return Err(error),
+                    Verdict::Again => {}
+                }
             }
             let attempt = tries.attempt(uploading(body.len()), extra.clone(), |client, exchange| {
                 client
@@ -77,69 +74,11 @@ impl Store {
                 },
                 Err(failure) => failure,
             };
-            if self.settles(OP, key, condition, Some(&ours), &tries, &mut failure).await? {
+            if tries.settles(OP, key, condition, Some(&ours), &mut failure).await? {
                 return Ok(Stored { etag: ours });
             }
-            tries.again(failure).await?;
+            tries.again(explain(failure, &extra)).await?;
         }
-    }
-
-    /// After a failed conditional write: HEAD and compare where the failure does not say who won. True: we did.
-    pub(super) async fn settles(
-        &self,
-        op: &'static str,
-        key: &str,
-        condition: &Condition,
-        ours: Option<&ETag>,
-        tries: &Tries,
-        failure: &mut Failure,
-    ) -> Result<bool> {
-        let refused = failure.is(ErrorKind::PreconditionFailed);
-        // RGW answers 500 UnknownError or 409 ConcurrentModification to some that lost a race, and RGW 20 404 to
-        // If-Match on a missing key (also to a grant to an unknown user, hence the HEAD).
-        let missing = failure.is(ErrorKind::NotFound) && matches!(condition, Condition::Match(_));
-        let doubtful = failure.unclear || missing || (refused && (failure.retry || tries.unclear));
-        if *condition == Condition::Always || !doubtful {
-            return Ok(false);
-        }
-        match self.verdict(op, key, condition, ours).await? {
-            Verdict::Stored if failure.unclear || tries.unclear => Ok(true),
-            // Without an attempt of ours that may have been carried out, equal bytes are someone else's.
-            Verdict::Stored => Err(failure.error.clone()),
-            Verdict::Lost(error) => Err(error),
-            Verdict::Again => {
-                failure.retry |= refused;
-                Ok(false)
-            }
-        }
-    }
-
-    /// HEAD and compare. `ours`: the etag of what was sent, if it may have arrived.
-    pub(super) async fn verdict(
-        &self,
-        op: &'static str,
-        key: &str,
-        condition: &Condition,
-        ours: Option<&ETag>,
-    ) -> Result<Verdict> {
-        let now = match self.head(key).await {
-            Ok(info) => Some(info.etag),
-            Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(error),
-        };
-        let holds = match condition {
-            Condition::Always => true,
-            Condition::Absent => now.is_none(),
-            Condition::Match(etag) => now.as_ref() == Some(etag),
-        };
-        Ok(if holds {
-            Verdict::Again
-        } else if now.is_some() && now.as_ref() == ours {
-            Verdict::Stored
-        } else {
-            let message = if now.is_some() { "another object stands there" } else { "the object is gone" };
-            Verdict::Lost(StoreError::local(ErrorKind::PreconditionFailed, op, message))
-        })
     }
 
     /// DELETE object. Deleting what is not there is a success.
@@ -227,30 +166,4 @@ fn key_failure(answer: &Answer, said: &aws_sdk_s3::types::Error) -> (String, Box
 
 fn fits_xml(key: &str) -> bool {
     !key.chars().any(|c| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
-}
-
-/// The header for a condition.
-pub(super) fn condition_header(condition: &Condition, quirks: &Quirks) -> Option<(String, String)> {
-    match condition {
-        Condition::Always => None,
-        Condition::Absent => Some(("if-none-match".into(), "*".into())),
-        Condition::Match(etag) if quirks.match_quoted => Some(("if-match".into(), quoted(etag))),
-        Condition::Match(etag) => Some(("if-match".into(), etag.as_str().to_owned())),
-    }
-}
-
-/// Compares what the service says it stored with what was sent.
-pub(super) fn stored_as(op: &'static str, answer: &Answer, said: Option<&str>, ours: &ETag) -> Outcome<ETag> {
-    let etag = ETag::new(said.unwrap_or_default());
-    if etag.as_str().is_empty() {
-        return Ok(ours.clone());
-    }
-    match (etag.as_md5(), ours.as_md5()) {
-        (Some(theirs), Some(md5)) if !theirs.eq_ignore_ascii_case(md5) && !is_encrypted(answer) => {
-            let mut failure = Failure::nonsense(op, answer, "the stored bytes are not the bytes that were sent");
-            failure.error.kind = ErrorKind::Corrupt;
-            Err(failure)
-        }
-        _ => Ok(etag),
-    }
 }

@@ -43,7 +43,8 @@ pub const ODD: &[&str] = &[
 /// Parts are copied from odd keys too.
 pub async fn parts_of_odd_keys(target: &Target) {
     let (store, p) = (target.store(), prefix("parts"));
-    for name in ODD {
+    // RGW 20 cannot copy a part from such a name.
+    for name in ODD.iter().filter(|name| !name.contains("?versionId=")) {
         let (key, target) = (format!("{p}{name}"), format!("{p}target/{name}"));
         let etag = put(&store, &key, name.as_bytes().to_vec()).await.etag;
         let upload = store.create_upload(&target, &WriteHeaders::default()).await.unwrap();

@@ -35,6 +35,27 @@ pub async fn buckets_and_users(target: &Target) {
     assert!(begun.elapsed() < Duration::from_secs(3));
 }
 
+/// Over TLS only a certificate that is trusted and names the host is good enough.
+pub async fn certificates(target: &Target) {
+    if !target.endpoint.starts_with("https:") {
+        eprintln!("not tested: {} is not TLS", target.endpoint);
+        return;
+    }
+    target.store().head_bucket().await.unwrap();
+    let mut other_name = target.config();
+    other_name.endpoint = target.endpoint.replace("localhost", "127.0.0.1");
+    let mut untrusted = target.config();
+    untrusted.ca_file = None;
+    for config in [other_name, untrusted] {
+        let error = Store::new(config).unwrap().with_deadline(Duration::from_secs(1)).head_bucket().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Tls, "{error}");
+        assert!(error.message.contains("certificate"), "{error}");
+    }
+    let mut no_file = target.config();
+    no_file.ca_file = Some("/nowhere/ca.pem".into());
+    assert_eq!(Store::new(no_file).err().map(|e| e.kind), Some(ErrorKind::Tls));
+}
+
 /// All headers come back, also with letters beyond ASCII; etag, size and time are right.
 pub async fn objects_keep_bytes_and_headers(target: &Target) {
     let (store, p) = (target.store(), prefix("headers"));

@@ -221,7 +221,20 @@ pub async fn access_control_lists(target: &Target) {
     let upload = store.create_upload(&copy, &with).await.unwrap();
     let part = store.upload_part(&copy, &upload, 1, Bytes::from_static(b"z").into()).await.unwrap();
     store.complete_upload(&copy, &upload, &[part], &Condition::Always).await.unwrap();
-    same(store.get_acl(&copy).await.unwrap().grants, shared);
+    same(store.get_acl(&copy).await.unwrap().grants, shared.clone());
+    // A grantee whom the service does not know is not a missing key.
+    let unknown = [&shared[..], &[grant(Grantee::Id("nobody_ever".into()), "READ")]].concat();
+    let with = WriteHeaders { grants: unknown.clone(), ..plain() };
+    for error in [
+        store.put(&key, Bytes::new().into(), &with, &Condition::Always).await.err(),
+        store.create_upload(&copy, &with).await.err(),
+        store.copy(&key, None, &copy, None, &unknown).await.err(),
+        store.put_acl(&key, &Acl { owner: owner.clone(), grants: unknown.clone() }).await.err(),
+    ] {
+        assert_eq!(error.map(|e| e.kind), Some(ErrorKind::BadRequest));
+    }
+    let missing = store.copy(&format!("{p}none"), None, &copy, None, &shared).await.unwrap_err();
+    assert_eq!(missing.kind, ErrorKind::NotFound);
     assert_eq!(store.get_acl(&format!("{p}none")).await.unwrap_err().kind, ErrorKind::NotFound);
     clean(&store, &p).await;
 }

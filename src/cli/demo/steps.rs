@@ -44,6 +44,7 @@ pub struct Demo {
     token_file: PathBuf,
     program: PathBuf,
     step: u32,
+    mounts: u32,
     mounted: bool,
 }
 
@@ -74,6 +75,7 @@ impl Demo {
             token_file,
             program: std::env::current_exe().map_err(failed)?,
             step: 0,
+            mounts: 0,
             mounted: false,
         };
         demo.say(&format!(
@@ -101,7 +103,11 @@ impl Demo {
 
     /// Mounts by the command itself.
     pub async fn mount(&mut self) -> Result<(), Failure> {
-        self.say("Mount the bucket. The token is in a file that only its owner can read:");
+        self.say(match self.mounts {
+            0 => "Mount the bucket. The token is in a file that only its owner can read:",
+            _ => "Mount it again, by a new daemon that remembers nothing:",
+        });
+        self.mounts += 1;
         let words = [
             "mount".to_owned(),
             "--endpoint".to_owned(),

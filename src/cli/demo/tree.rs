@@ -100,26 +100,37 @@ pub fn read(root: &Path) -> io::Result<BTreeMap<PathBuf, Entry>> {
     let mut entries = BTreeMap::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(root.join(&folder))? {
-            let name = folder.join(entry?.file_name());
+        let path = root.join(&folder);
+        for entry in fs::read_dir(&path).map_err(|e| at(&path, e))? {
+            let name = folder.join(entry.map_err(|e| at(&path, e))?.file_name());
             let path = root.join(&name);
-            let meta = fs::symlink_metadata(&path)?;
-            let what = if meta.is_dir() {
+            let Some(entry) = read_one(&path).map_err(|e| at(&path, e))? else { continue };
+            if entry.what == What::Folder {
                 folders.push(name.clone());
-                What::Folder
-            } else if meta.is_symlink() {
-                What::Link(fs::read_link(&path)?)
-            } else if meta.is_file() {
-                What::File { size: meta.len(), md5: file_md5(&path)? }
-            } else {
-                // Sockets and the like cannot be copied to S3.
-                continue;
-            };
-            let entry = Entry { what, mode: meta.mode() & 0o7777, modified: (meta.mtime(), meta.mtime_nsec()) };
+            }
             entries.insert(name, entry);
         }
     }
     Ok(entries)
+}
+
+/// `None` for sockets and the like, which cannot be copied to S3.
+fn read_one(path: &Path) -> io::Result<Option<Entry>> {
+    let meta = fs::symlink_metadata(path)?;
+    let what = if meta.is_dir() {
+        What::Folder
+    } else if meta.is_symlink() {
+        What::Link(fs::read_link(path)?)
+    } else if meta.is_file() {
+        What::File { size: meta.len(), md5: file_md5(path)? }
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Entry { what, mode: meta.mode() & 0o7777, modified: (meta.mtime(), meta.mtime_nsec()) }))
+}
+
+fn at(path: &Path, e: io::Error) -> io::Error {
+    io::Error::new(e.kind(), format!("{}: {e}", path.display()))
 }
 
 /// How many files, and how many bytes they hold.

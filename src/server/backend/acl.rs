@@ -89,21 +89,21 @@ fn from_canned(canned: &str, owner: &str, bucket_owner: &str) -> S3Result<Acl> {
 }
 
 /// The list of a PutAcl body. The owner cannot be changed.
-pub(crate) fn from_xml(policy: dto::AccessControlPolicy, owner: &str, users: &Users) -> S3Result<Acl> {
-    if policy.owner.and_then(|owner| owner.id).is_some_and(|id| id != owner) {
+pub(crate) fn from_xml(policy: &dto::AccessControlPolicy, owner: &str, users: &Users) -> S3Result<Acl> {
+    if policy.owner.as_ref().and_then(|owner| owner.id.as_ref()).is_some_and(|id| id != owner) {
         return Err(s3_error!(AccessDenied));
     }
-    let lines = policy.grants.unwrap_or_default();
+    let lines = policy.grants.as_deref().unwrap_or_default();
     if lines.len() > MOST {
         return Err(error::custom(StatusCode::BAD_REQUEST, "LimitExceeded"));
     }
     let mut grants = Vec::with_capacity(lines.len());
     for line in lines {
-        let grantee = line.grantee.ok_or_else(|| s3_error!(MalformedACLError))?;
+        let grantee = line.grantee.as_ref().ok_or_else(|| s3_error!(MalformedACLError))?;
         let permission = line.permission.as_ref().and_then(|permission| Permission::from_name(permission.as_str()));
-        let grantee = match (grantee.id, grantee.uri) {
-            (Some(id), _) if users.knows(&id) => Grantee::User(id),
-            (None, Some(uri)) => group(&uri).ok_or_else(|| s3_error!(InvalidArgument))?,
+        let grantee = match (&grantee.id, &grantee.uri) {
+            (Some(id), _) if users.knows(id) => Grantee::User(id.clone()),
+            (None, Some(uri)) => group(uri).ok_or_else(|| s3_error!(InvalidArgument))?,
             _ => return Err(s3_error!(InvalidArgument)),
         };
         grants.push(Grant { grantee, permission: permission.ok_or_else(|| s3_error!(MalformedACLError))? });

@@ -4,8 +4,6 @@ use s3s::dto;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::access::{Acl, Permission};
-use super::model::{Object, now};
-use super::object::still;
 use super::{Backend, acl, caller, error};
 
 impl Backend {
@@ -28,12 +26,12 @@ impl Backend {
         req: S3Request<dto::PutObjectAclInput>,
     ) -> S3Result<S3Response<dto::PutObjectAclOutput>> {
         let bucket = self.bucket(&req.input.bucket)?;
-        let object = self.object_for(&bucket, &req.input.key, &caller(&req.extensions), Permission::WriteAcp)?;
         let bucket_owner = bucket.acl().owner.clone();
-        let list = req.input.access_control_policy;
-        let acl = self.new_acl(&req.headers, list, &object.acl.owner, &bucket_owner)?;
-        let changed = Object { acl, modified: now(), ..Object::clone(&object) };
-        self.store(&bucket, &req.input.key, changed, |current| still(&object, current))?;
+        let list = req.input.access_control_policy.as_ref();
+        self.change(&bucket, &req.input.key, &caller(&req.extensions), Permission::WriteAcp, |object| {
+            object.acl = self.new_acl(&req.headers, list, &object.acl.owner, &bucket_owner)?;
+            Ok(())
+        })?;
         Ok(S3Response::new(dto::PutObjectAclOutput::default()))
     }
 
@@ -55,7 +53,7 @@ impl Backend {
     ) -> S3Result<S3Response<dto::PutBucketAclOutput>> {
         let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::WriteAcp)?;
         let owner = bucket.acl().owner.clone();
-        let acl = self.new_acl(&req.headers, req.input.access_control_policy, &owner, "")?;
+        let acl = self.new_acl(&req.headers, req.input.access_control_policy.as_ref(), &owner, "")?;
         bucket.set_acl(acl);
         self.save_bucket(&bucket).map_err(error::disk)?;
         Ok(S3Response::new(dto::PutBucketAclOutput::default()))
@@ -65,7 +63,7 @@ impl Backend {
     fn new_acl(
         &self,
         headers: &http::HeaderMap,
-        list: Option<dto::AccessControlPolicy>,
+        list: Option<&dto::AccessControlPolicy>,
         owner: &str,
         bucket_owner: &str,
     ) -> S3Result<Acl> {

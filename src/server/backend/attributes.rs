@@ -4,8 +4,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use s3s::{S3Result, s3_error};
 
 use super::super::Style;
-use super::error;
+use super::conditions::text;
 use super::model::Object;
+use super::{checksums, error};
 
 const META: &str = "x-amz-meta-";
 
@@ -32,6 +33,10 @@ pub(crate) fn from_request(request: &HeaderMap, style: Style) -> S3Result<Header
     for name in &KEPT {
         let Some(value) = request.get(name).filter(|value| !value.is_empty()) else { continue };
         kept.insert(name, own(value)?);
+    }
+    for name in checksums::NAMES.iter().filter(|_| style == Style::Rgw20) {
+        let Some(value) = request.get(*name) else { continue };
+        kept.insert(*name, own(value)?);
     }
     if kept.get(STORAGE_CLASS).is_some_and(|class| class == "STANDARD") {
         kept.remove(STORAGE_CLASS);
@@ -81,8 +86,13 @@ fn strip_chunked(kept: &mut HeaderMap) {
 }
 
 /// The headers of an answer to GET or HEAD, but for those of the range.
-pub(crate) fn for_response(object: &Object) -> HeaderMap {
+pub(crate) fn for_response(object: &Object, request: &HeaderMap) -> HeaderMap {
     let mut headers = object.headers.clone();
+    if text(request, "x-amz-checksum-mode") != Some("ENABLED") {
+        for name in checksums::NAMES {
+            headers.remove(name);
+        }
+    }
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("binary/octet-stream"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if let Ok(etag) = HeaderValue::try_from(format!("\"{}\"", object.etag)) {

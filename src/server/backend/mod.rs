@@ -6,6 +6,7 @@ mod append;
 mod attributes;
 mod body;
 mod bucket;
+mod checksums;
 mod conditions;
 mod copy;
 pub(crate) mod error;

@@ -8,8 +8,9 @@ use s3s::dto::{self, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::Style;
-use super::super::access::{Acl, Permission};
+use super::super::access::{Acl, Caller, Permission};
 use super::body::{Body, Receiver};
+use super::checksums::Checksums;
 use super::conditions::{self, text};
 use super::model::{Bucket, Object, now};
 use super::{Backend, acl, attributes, caller, error, range, tags};
@@ -43,7 +44,7 @@ impl Backend {
             Some(wanted) => object.body.slice(wanted),
             None => object.body.clone(),
         };
-        Ok(Read { body, headers: attributes::for_response(&object), content_range, parts_count })
+        Ok(Read { body, headers: attributes::for_response(&object, &req.headers), content_range, parts_count })
     }
 
     pub(super) fn get_object(&self, req: S3Request<dto::GetObjectInput>) -> S3Result<S3Response<dto::GetObjectOutput>> {
@@ -87,7 +88,7 @@ impl Backend {
         Ok(S3Response::with_headers(output, read.headers))
     }
 
-    /// Reads a request's body, of a stated length up to `limit`, and checks it against Content-MD5.
+    /// Reads a request's body, of a stated length up to `limit`, and checks it against the checksums that come with it.
     pub(super) async fn receive(
         &self,
         headers: &HeaderMap,
@@ -105,6 +106,7 @@ impl Backend {
             Some(md5) => Some(BASE64.decode(md5).ok().filter(|md5| md5.len() == 16).ok_or(s3_error!(InvalidDigest))?),
             None => None,
         };
+        let mut checksums = Checksums::of(headers, self.style);
         let mut receiver = Receiver::new(self.disk.as_ref(), len).map_err(error::disk)?;
         if let Some(mut stream) = body {
             while let Some(chunk) = stream.next().await {
@@ -113,12 +115,14 @@ impl Backend {
                     incomplete.set_source(error);
                     incomplete
                 })?;
+                checksums.update(&chunk);
                 receiver.push(&chunk).map_err(error::disk)?;
             }
         }
         if receiver.len() != len {
             return Err(s3_error!(IncompleteBody));
         }
+        checksums.check()?;
         let (body, md5) = receiver.finish().map_err(error::disk)?;
         match wanted {
             Some(wanted) if wanted != md5 => Err(s3_error!(BadDigest)),
@@ -221,22 +225,39 @@ impl Backend {
         req: &S3Request<T>,
         bucket: &str,
         key: &str,
-        tags: Vec<(String, String)>,
+        tags: &[(String, String)],
     ) -> S3Result<()> {
         let bucket = self.bucket(bucket)?;
-        let object = self.object_for(&bucket, key, &caller(&req.extensions), Permission::Write)?;
-        let changed = Object { tags, modified: now(), ..Object::clone(&object) };
-        self.store(&bucket, key, changed, |current| still(&object, current))?;
-        Ok(())
+        self.change(&bucket, key, &caller(&req.extensions), Permission::Write, |object| {
+            object.tags = tags.to_vec();
+            Ok(())
+        })
     }
-}
 
-/// Refuses to put the changed form of `object` in the place of another one that came in between.
-pub(super) fn still(object: &Object, current: Option<&Object>) -> S3Result<()> {
-    match current {
-        Some(current) if current.etag == object.etag && current.modified == object.modified => Ok(()),
-        Some(_) => Err(error::concurrent_modification()),
-        None => Err(s3_error!(NoSuchKey)),
+    /// Changes something of an object that is not its content.
+    pub(super) fn change(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+        caller: &Caller,
+        permission: Permission,
+        change: impl Fn(&mut Object) -> S3Result<()>,
+    ) -> S3Result<()> {
+        loop {
+            let object = self.object_for(bucket, key, caller, permission)?;
+            let mut changed = Object { modified: now(), ..Object::clone(&object) };
+            change(&mut changed)?;
+            let mut same = false;
+            let check = |current: Option<&Object>| {
+                same = current.is_some_and(|current| std::ptr::eq(current, &*object));
+                if same { Ok(()) } else { Err(error::concurrent_modification()) }
+            };
+            match self.store(bucket, key, changed, check) {
+                // Another write came in between: its object is the one to change now.
+                Err(_) if !same => {}
+                result => return result.map(drop),
+            }
+        }
     }
 }
 

@@ -24,7 +24,7 @@ macro_rules! operations {
                 mut req: S3Request<dto::PutObjectTaggingInput>,
             ) -> S3Result<S3Response<dto::PutObjectTaggingOutput>> {
                 let tagging = std::mem::replace(&mut req.input.tagging, dto::Tagging { tag_set: Vec::new() });
-                self.0.set_tags(&req, &req.input.bucket, &req.input.key, tags::from_xml(tagging)?)?;
+                self.0.set_tags(&req, &req.input.bucket, &req.input.key, &tags::from_xml(tagging)?)?;
                 Ok(S3Response::new(dto::PutObjectTaggingOutput::default()))
             }
 
@@ -32,7 +32,7 @@ macro_rules! operations {
                 &self,
                 req: S3Request<dto::DeleteObjectTaggingInput>,
             ) -> S3Result<S3Response<dto::DeleteObjectTaggingOutput>> {
-                self.0.set_tags(&req, &req.input.bucket, &req.input.key, Vec::new())?;
+                self.0.set_tags(&req, &req.input.bucket, &req.input.key, &[])?;
                 Ok(S3Response::new(dto::DeleteObjectTaggingOutput::default()))
             }
 

@@ -4,7 +4,7 @@ mod fake;
 mod reading;
 mod writing;
 
-use super::{ErrorKind, ListRequest};
+use super::{ErrorKind, ListRequest, ListToken, Quirks};
 use fake::{Fake, Reply, error_document, store};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -144,4 +144,53 @@ async fn the_bucket_tells_how_full_it_is() {
     );
     assert_eq!(info.server.as_deref(), Some("Ceph Object Gateway (tentacle)"));
     assert!(fake.requests()[0].target.ends_with("?read-stats"), "{}", fake.requests()[0].target);
+}
+
+#[tokio::test]
+async fn a_token_that_the_service_repeats_is_hidden() {
+    let fake = Fake::start(|_, _| {
+        let document = error_document("InvalidAccessKeyId").replace("words", "no such key: TOKEN-OF-ALICE");
+        Reply::new(403, "", document)
+    })
+    .await;
+    let error = fake.store(5.0).list(ListRequest::default()).await.unwrap_err();
+    assert_eq!(error.message, "no such key: (hidden)");
+}
+
+#[tokio::test]
+async fn who_may_not_write_gets_no_promises() {
+    let fake = Fake::start(|_, _| Reply::error(403, "AccessDenied")).await;
+    let store = fake.store(5.0);
+    assert_eq!(store.quirks().await.unwrap(), Quirks::default());
+    let spent = fake.requests().len();
+    assert_eq!(store.quirks().await.unwrap(), Quirks::default());
+    assert_eq!(fake.requests().len(), spent);
+    // An outage is no answer: the next call asks again.
+    let fake = Fake::start(|_, _| Reply::error(503, "SlowDown")).await;
+    let store = fake.store(0.3);
+    assert_eq!(store.quirks().await.unwrap_err().kind, ErrorKind::Server);
+    assert_eq!(store.quirks().await.unwrap_err().kind, ErrorKind::Server);
+}
+
+#[tokio::test]
+async fn a_listing_that_cannot_be_read_is_fetched_again() {
+    const PAGE: &str = "<ListBucketResult><EncodingType>url</EncodingType><Name>b1</Name><IsTruncated>true</IsTruncated>\
+        <NextContinuationToken>t2</NextContinuationToken><Contents><Key>a%0Ab%2B</Key><ETag>&quot;e&quot;</ETag>\
+        <Size>3</Size><LastModified>2026-11-24T12:00:00.123Z</LastModified></Contents></ListBucketResult>";
+    let fake = Fake::start(|n, _| match n {
+        0 => Reply::new(200, "", &PAGE[..PAGE.len() / 2]),
+        1 => Reply::new(200, "", PAGE).cut(30),
+        2 => Reply::new(200, "", ""),
+        3 => Reply::new(200, "", error_document("InternalError")),
+        _ => Reply::new(200, "", PAGE),
+    })
+    .await;
+    let page = fake.store(10.0).list(ListRequest { prefix: "a b+".into(), ..ListRequest::default() }).await.unwrap();
+    assert_eq!((page.objects[0].key.as_str(), page.objects[0].size), ("a\nb+", 3));
+    assert_eq!(page.next, Some(ListToken::Token("t2".into())));
+    assert_eq!(fake.requests().len(), 5);
+    let target = &fake.requests()[0].target;
+    for part in ["list-type=2", "encoding-type=url", "max-keys=1000", "prefix=a%20b%2B"] {
+        assert!(target.contains(part), "{target}");
+    }
 }

@@ -111,6 +111,54 @@ async fn without_conditions_the_store_looks_first() {
 }
 
 #[tokio::test]
+async fn without_conditions_a_late_arrival_is_ours() {
+    // The answer is lost, at first nothing stands there, then the bytes that were sent.
+    let fake = Fake::start(|n, request| match (n, request.method.as_str()) {
+        (0 | 2, "HEAD") => Reply::new(404, "", ""),
+        (1, _) => Reply::lost(),
+        _ => stands(HELLO),
+    })
+    .await;
+    let store = fake.store(5.0);
+    *store.inner.quirks.lock().await = Some(Default::default());
+    let stored = store.put("k", hello(), &WriteHeaders::default(), &Condition::Absent).await.unwrap();
+    assert_eq!(
+        (stored.etag.as_str(), fake.methods()),
+        (HELLO, ["HEAD", "PUT", "HEAD", "HEAD"].map(str::to_owned).into())
+    );
+}
+
+#[tokio::test]
+async fn an_outage_longer_than_asking_does_not_end_a_conditional_write() {
+    let begun = std::time::Instant::now();
+    let fake = Fake::start(move |_, request| match request.method.as_str() {
+        _ if begun.elapsed().as_secs_f64() < 1.5 => Reply::error(503, "SlowDown"),
+        "HEAD" => Reply::new(404, "", ""),
+        _ => stored(HELLO),
+    })
+    .await;
+    let mut store = fake.conditional_store(20.0).await;
+    store.ask_for = std::time::Duration::from_millis(500);
+    store.put("k", hello(), &WriteHeaders::default(), &Condition::Absent).await.unwrap();
+    assert!(begun.elapsed().as_secs_f64() > 1.5);
+}
+
+#[tokio::test]
+async fn too_many_headers_and_unknown_grantees_are_named() {
+    use crate::store::{Grant, Grantee};
+    let fake = Fake::start(|_, _| Reply::new(400, "", "")).await;
+    let mut with = WriteHeaders::default();
+    with.headers.user.insert("a".into(), "x".repeat(9000));
+    let error = fake.store(5.0).put("k", hello(), &with, &Condition::Always).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::MetadataTooLarge);
+    let fake = Fake::start(|_, _| Reply::error(404, "NoSuchKey")).await;
+    let grants = vec![Grant { grantee: Grantee::Id("nobody".into()), permission: "READ".into() }];
+    let with = WriteHeaders { grants, ..WriteHeaders::default() };
+    let error = fake.store(5.0).create_upload("k", &with).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BadRequest);
+}
+
+#[tokio::test]
 async fn other_bytes_than_those_sent_are_corrupt() {
     let fake = Fake::start(|n, _| if n == 0 { stored(&"0".repeat(32)) } else { stored(HELLO) }).await;
     fake.store(5.0).put("k", hello(), &WriteHeaders::default(), &Condition::Always).await.unwrap();

@@ -1,0 +1,46 @@
+//! Replies: a result of the core as the kernel wants it.
+
+use super::convert::{GENERATION, errno, file_attr, no_attr};
+use crate::fs::{Entry, Found, Result};
+use fuser::{Errno, ReplyAttr, ReplyEmpty, ReplyEntry, ReplyXattr};
+use std::time::Duration;
+
+pub(super) fn answer_entry(reply: ReplyEntry, result: Result<Entry>) {
+    match result {
+        Ok(entry) => reply.entry(&entry.ttl, &file_attr(&entry.attr), GENERATION),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+pub(super) fn answer_found(reply: ReplyEntry, result: Result<Found>) {
+    match result {
+        Ok(Found::Entry(entry)) => reply.entry(&entry.ttl, &file_attr(&entry.attr), GENERATION),
+        Ok(Found::Absent(ttl)) if ttl.is_zero() => reply.error(Errno::ENOENT),
+        Ok(Found::Absent(ttl)) => reply.entry_with_ttls(&Duration::ZERO, &ttl, &no_attr(), GENERATION),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+pub(super) fn answer_attr(reply: ReplyAttr, result: Result<Entry>) {
+    match result {
+        Ok(entry) => reply.attr(&entry.ttl, &file_attr(&entry.attr)),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+pub(super) fn answer_empty(reply: ReplyEmpty, result: Result<()>) {
+    match result {
+        Ok(()) => reply.ok(),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+pub(super) fn answer_xattr(reply: ReplyXattr, result: Result<Vec<u8>>, size: u32) {
+    match result {
+        // Size 0 asks how long the value is.
+        Ok(value) if size == 0 => reply.size(value.len() as u32),
+        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
+        Ok(value) => reply.data(&value),
+        Err(error) => reply.error(errno(&error)),
+    }
+}

@@ -1,0 +1,108 @@
+//! Model test: random operations on a mount and on a plain folder must give the same results and the same tree.
+//!
+//! A failing seed is printed with its operations, cut down as far as that goes quickly. To play one again:
+//!
+//! ```text
+//! OSIRISFS_MODEL_SEED=4711 cargo test --test model -- --nocapture
+//! ```
+
+mod common;
+#[path = "model/ops.rs"]
+mod ops;
+#[path = "model/play.rs"]
+mod play;
+#[path = "model/side.rs"]
+mod side;
+#[path = "model/tree.rs"]
+mod tree;
+
+use ops::{Op, Sizes, Source};
+use play::{Wrong, play};
+use std::time::{Duration, Instant};
+
+/// Time for cutting a failing list down.
+const CUTTING: Duration = Duration::from_secs(90);
+
+/// Mount options that change what is remembered and when it is stored, by seed.
+const OPTIONS: [&[&str]; 4] = [
+    &[],
+    &["--max-age", "0", "--threads", "1"],
+    &["--max-age", "60", "--exclusive-create", "close", "--cache-size", "8M"],
+    &["--max-age", "1", "--exclusive-create", "open", "--threads", "4"],
+];
+
+fn run(seed: u64, sizes: Sizes) {
+    let count = match sizes {
+        Sizes::Small => 400,
+        Sizes::Large => 120,
+    };
+    let ops = Source::new(seed, sizes).list(count);
+    let options = OPTIONS[(seed % OPTIONS.len() as u64) as usize];
+    let began = Instant::now();
+    let Err(wrong) = play(&ops, options) else {
+        println!("seed {seed} ({sizes:?}, {options:?}): {count} operations agree, {:.1?}", began.elapsed());
+        return;
+    };
+    println!("seed {seed} ({sizes:?}, {options:?}) fails after {} operations: {}", wrong.after, wrong.what);
+    let (ops, wrong) = cut(ops[..wrong.after].to_vec(), wrong, options);
+    println!("cut down to:");
+    for op in &ops {
+        println!("    {op:?}");
+    }
+    panic!("seed {seed} ({sizes:?}): {}\nplay it again with OSIRISFS_MODEL_SEED={seed}", wrong.what);
+}
+
+/// Leaves out what the failure does not need, in halves, quarters, and so on.
+fn cut(mut ops: Vec<Op>, mut wrong: Wrong, options: &[&str]) -> (Vec<Op>, Wrong) {
+    let until = Instant::now() + CUTTING;
+    let mut piece = ops.len() / 2;
+    while piece > 0 {
+        let mut at = 0;
+        while at < ops.len() {
+            if Instant::now() > until {
+                return (ops, wrong);
+            }
+            let mut fewer = ops.clone();
+            fewer.drain(at..(at + piece).min(ops.len()));
+            match play(&fewer, options) {
+                Ok(()) => at += piece,
+                Err(still) => {
+                    fewer.truncate(still.after);
+                    (ops, wrong) = (fewer, still);
+                }
+            }
+        }
+        piece /= 2;
+    }
+    (ops, wrong)
+}
+
+/// The seed that the environment asks for: then nothing else is played.
+fn asked() -> Option<u64> {
+    let text = std::env::var("OSIRISFS_MODEL_SEED").ok()?;
+    Some(text.parse().expect("OSIRISFS_MODEL_SEED is a number"))
+}
+
+#[test]
+fn small_files_agree_with_a_plain_folder() {
+    for seed in asked().map_or((1..=8).collect(), |seed| vec![seed]) {
+        run(seed, Sizes::Small);
+    }
+}
+
+#[test]
+fn large_files_agree_with_a_plain_folder() {
+    for seed in asked().map_or((1..=2).collect(), |seed| vec![seed]) {
+        run(seed, Sizes::Large);
+    }
+}
+
+#[test]
+fn a_new_seed_agrees_too() {
+    if asked().is_none() {
+        let seed = fastrand::u64(100..1_000_000_000);
+        println!("random seed {seed}");
+        run(seed, Sizes::Small);
+        run(seed, Sizes::Large);
+    }
+}
