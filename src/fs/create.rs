@@ -66,7 +66,7 @@ impl Fs {
             let opened = self.open(there.ino, flags, !caller.keeps_suid()).await?;
             return Ok((self.mention(&there), opened));
         }
-        let key = self.new_file_key(parent, &name)?;
+        let key = self.file_key(parent, &name)?;
         let mut state = State::new(self.attrs_for(parent, Kind::File, mode, caller)?, Xattrs::new());
         if exclusive && self.claims_at_open(caller) {
             state.object = Some(Arc::new(self.put_new(&key, &name, &state.attrs, Bytes::new()).await?));
@@ -177,7 +177,7 @@ impl Fs {
         if self.resolve(parent, &name).await?.is_some() {
             return Err(FsError::exists());
         }
-        let key = self.new_file_key(parent, &name)?;
+        let key = self.file_key(parent, &name)?;
         let asked = Instant::now();
         let attrs = Attrs { rdev, ..self.attrs_for(parent, kind, mode, caller)? };
         let mut state = State::new(attrs, Xattrs::new());
@@ -218,7 +218,7 @@ impl Fs {
         Ok(Object { acl: Some(None), ..object(&self.bucket, key, &info) })
     }
 
-    fn new_file_key(&self, parent: u64, name: &Name) -> Result<String> {
+    pub(super) fn file_key(&self, parent: u64, name: &Name) -> Result<String> {
         let dir_key = self.table.dir_key(parent).ok_or(FsError::stale())?;
         Ok(names::file_key(&dir_key, name)?)
     }

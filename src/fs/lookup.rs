@@ -36,7 +36,11 @@ impl Fs {
         };
         match self.remember(parent, &name) {
             Ok(Memory::Known(inode)) => Some(Ok(Found::Entry(self.mention(&inode)))),
-            Ok(Memory::Absent(ttl)) => Some(Ok(Found::Absent(ttl))),
+            // As on any file system, a name that is too long is an error and not just absent.
+            Ok(Memory::Absent(ttl)) => match self.file_key(parent, &name) {
+                Err(error @ FsError::Name(NameError::TooLong)) => Some(Err(error)),
+                _ => Some(Ok(Found::Absent(ttl))),
+            },
             Ok(Memory::Unknown) => None,
             Err(error) => Some(Err(error)),
         }

@@ -1,0 +1,62 @@
+//! What the mount tests share: services, mounts by the real program, a raw look at the bucket, programs with a
+//! time-out. Everything is ended and removed on drop, also when a test fails.
+//!
+//! Mounting needs root and `/dev/fuse`.
+
+#![allow(dead_code, unused_imports)] // not every test uses all of it
+
+mod mount;
+mod run;
+mod s3;
+mod service;
+
+pub use mount::Mount;
+pub use run::{Ran, python, run, run_for, sh, venv_python};
+pub use s3::S3;
+pub use service::Service;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Random bytes.
+pub fn noise(len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    fastrand::fill(&mut bytes);
+    bytes
+}
+
+/// Bytes that differ at every offset that a test could mix up, the same at each call.
+pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
+    bytes
+}
+
+/// Compares long contents without printing them.
+#[track_caller]
+pub fn assert_same(what: &str, left: &[u8], right: &[u8]) {
+    if left == right {
+        return;
+    }
+    let at = left.iter().zip(right).position(|(a, b)| a != b).unwrap_or(left.len().min(right.len()));
+    panic!("{what}: {} and {} bytes, different from offset {at} on", left.len(), right.len());
+}
+
+/// The errno of what must fail.
+#[track_caller]
+pub fn errno<T>(result: io::Result<T>) -> i32 {
+    match result {
+        Ok(_) => panic!("it succeeded"),
+        Err(error) => error.raw_os_error().unwrap_or_else(|| panic!("not from the kernel: {error}")),
+    }
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub fn soon(what: &str, condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < Duration::from_secs(15), "{what}: not within 15 s");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
