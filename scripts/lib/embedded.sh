@@ -11,7 +11,7 @@ embedded_up() {
     "$BINARY" serve-s3 --user alice_um --bucket um-test >"$out" 2>"$out.log" </dev/null &
     EMBEDDED_PID=$!
     # Its first line is the endpoint, its second "USER TOKEN"; it answers when they are there.
-    wait_for 10 grep -q '^alice_um ' "$out" || die "the embedded server does not start: $(cat "$out.log")"
+    wait_for 10 grep -qs '^alice_um ' "$out" || die "the embedded server does not start: $(cat "$out.log")"
     OSIRISFS_RGW_ENDPOINT=$(head -n 1 "$out")
     OSIRISFS_RGW_TOKEN_ALICE=$(sed -n 's/^alice_um //p' "$out")
     OSIRISFS_RGW_BUCKET=um-test

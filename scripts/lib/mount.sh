@@ -8,6 +8,7 @@ need_binary() {
     need_apt fuse3
     [[ -z $BINARY ]] || return 0
     need_cargo
+    say "building osirisfs (release)"
     (cd "$REPO" && cargo build --release --locked --quiet)
     BINARY=${CARGO_TARGET_DIR:-$REPO/target}/release/osirisfs
 }

@@ -8,7 +8,7 @@ FAILED=0
 # check NAME COMMAND...: something that is right or wrong, and no test. Counts only when it fails.
 check() { stage 0 "$@"; }
 
-# tests NAME COMMAND...: one or more runs of cargo test. Counts the tests; none at all is a failure.
+# tests NAME COMMAND...: cargo test, or a script that ends with a summary as below. Counts the tests; none at all is a failure.
 tests() { stage 1 "$@"; }
 
 stage() {
@@ -39,8 +39,11 @@ failed() {
     FAILED=$((FAILED + 1))
 }
 
-# cargo: "test result: ok. 12 passed; 0 failed; 1 ignored; ..."
-count() { sed -n "s/^test result: .*[. ]\([0-9]*\) $1;.*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'; }
+# cargo: "test result: ok. 12 passed; 0 failed; 1 ignored; ...". Our own scripts: "12 passed, 0 failed, 1 skipped".
+count() {
+    sed -n -e "s/^test result: .*[. ]\([0-9]*\) $1;.*/\1/p" -e "/^[0-9]* passed, /s/\(.*, \)\?\([0-9]*\) $1.*/\2/p" "$2" |
+        awk '{ n += $1 } END { print n + 0 }'
+}
 
 # The last line, alone, as test runners print it; the exit code says the same.
 summary() {

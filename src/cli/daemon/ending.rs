@@ -21,27 +21,36 @@ pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals
         () = mounted.ended() => false,
         () = signals.at_least(1) => true,
     };
+    let mut given_up = None;
     if by_signal {
         notify::notify("STOPPING=1");
         tracing::info!("asked to end: storing what is pending");
-        save(&*fs, &probe, signals).await;
+        given_up = save(&*fs, &probe, signals).await.err();
         let path = mountpoint.to_owned();
         let detached = blocking(move || unmount::lazily(&path)).await;
         match detached {
             Ok(()) | Err(MountError::NotMounted(_)) => in_tree.gone(),
             Err(e) => tracing::warn!("{e}"),
         }
+        // Programs that wait for a service which does not answer are not waited for.
+        let grace = if given_up.is_some() { Duration::ZERO } else { GRACE };
         tokio::select! {
+            biased;
             () = mounted.ended() => {}
             () = signals.at_least(2) => tracing::warn!("second signal: not waiting for programs that use the mount"),
-            () = tokio::time::sleep(GRACE) => {
-                tracing::warn!("programs still use the mount after {} s: ending without them", GRACE.as_secs());
-            }
+            () = tokio::time::sleep(grace) => tracing::warn!("ending, although programs still use the mount"),
         }
     } else {
         in_tree.gone();
     }
-    let not_stored = save(&*fs, &probe, signals).await;
+    let saved = match given_up {
+        Some(why) => Err(why),
+        None => save(&*fs, &probe, signals).await,
+    };
+    let not_stored = match saved {
+        Ok(not_stored) => not_stored,
+        Err(why) => fs.pending_paths().await.into_iter().map(|path| (path, why.to_owned())).collect(),
+    };
     for (path, error) in &not_stored {
         tracing::error!("NOT STORED: {path}: {error}");
     }
@@ -51,16 +60,15 @@ pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals
     not_stored
 }
 
-/// Stores everything. Gives up at a second signal, or when the service has been silent for [`GRACE`]: it is then better to
-/// say what is lost than to be killed without a word.
-async fn save<B: Backlog>(backlog: &B, probe: &Store, signals: &Signals) -> NotStored {
-    let why = tokio::select! {
+/// Stores everything, and gives what the service refused. Gives up (an error: why) at a second signal, or when the service
+/// has been silent for [`GRACE`]: it is then better to say what is lost than to be killed without a word.
+async fn save<B: Backlog>(backlog: &B, probe: &Store, signals: &Signals) -> Result<NotStored, &'static str> {
+    tokio::select! {
         biased;
-        not_stored = backlog.sync_all() => return not_stored,
-        () = signals.at_least(2) => "ended by a second signal before it was stored",
-        () = silence(GRACE, PULSE, || probe.head_bucket()) => "the service did not answer while the mount was ended",
-    };
-    backlog.pending_paths().await.into_iter().map(|path| (path, why.to_owned())).collect()
+        not_stored = backlog.sync_all() => Ok(not_stored),
+        () = signals.at_least(2) => Err("ended by a second signal before it was stored"),
+        () = silence(GRACE, PULSE, || probe.head_bucket()) => Err("the service did not answer while the mount was ended"),
+    }
 }
 
 /// Returns when the service, asked every `pulse`, has given no sign of life for `grace`.
