@@ -31,7 +31,6 @@ pub fn play(ops: &[Op], options: &[&str]) -> Result<usize, Wrong> {
         plain: Side::new(plain),
         service,
         mount,
-        options,
         guard,
         succeeded: 0,
     };
@@ -44,17 +43,16 @@ pub fn play(ops: &[Op], options: &[&str]) -> Result<usize, Wrong> {
     Ok(game.succeeded)
 }
 
-struct Game<'a> {
+struct Game {
     mounted: Side,
     plain: Side,
     mount: Mount,
     guard: Guard,
     service: Service,
-    options: &'a [&'a str],
     succeeded: usize,
 }
 
-impl Game<'_> {
+impl Game {
     fn step(&mut self, op: &Op) -> Result<(), String> {
         match op {
             Op::Compare => return self.compare("now", false),
