@@ -7,13 +7,13 @@
 //! OSIRISFS_MODEL_SEED=1000..1100 cargo test --test model -- --nocapture  # many
 //! ```
 
-mod common;
 #[path = "model/ops.rs"]
 mod ops;
 #[path = "model/play.rs"]
 mod play;
 #[path = "model/side.rs"]
 mod side;
+mod support;
 #[path = "model/tree.rs"]
 mod tree;
 

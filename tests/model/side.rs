@@ -1,7 +1,7 @@
 //! One side of the comparison: a folder on which operations are done, plain or mounted.
 
 use super::ops::{Fill, How, Op, SLOTS};
-use crate::common::noise;
+use crate::support::pattern;
 use rustix::fs::{AtFlags, CWD, FallocateFlags, RenameFlags, Timespec, Timestamps, XattrFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -101,7 +101,7 @@ impl Side {
             }
             Op::Utimens(path, secs, nanos) => done(set_times(&self.at(path), *secs, *nanos)),
             Op::SetXattr(path, name, fill) => {
-                let value = noise(fill.seed, fill.len);
+                let value = pattern(fill.seed, fill.len);
                 done(rustix::fs::lsetxattr(self.at(path), *name, &value, XattrFlags::empty()))
             }
             Op::RemoveXattr(path, name) => done(rustix::fs::lremovexattr(self.at(path), *name)),
@@ -141,7 +141,7 @@ impl Side {
                 Ok(Outcome::Done)
             }
             Op::HandleWrite(_, offset, fill) => {
-                file.write_all_at(&noise(fill.seed, fill.len), *offset).map(|()| Outcome::Done)
+                file.write_all_at(&pattern(fill.seed, fill.len), *offset).map(|()| Outcome::Done)
             }
             Op::HandleRead(_, offset, len) => read(file, *offset, *len),
             Op::HandleTruncate(_, size) => file.set_len(*size).map(|()| Outcome::Done),
@@ -190,7 +190,7 @@ fn open(path: &Path, how: How) -> io::Result<File> {
 }
 
 fn write_and_close(file: File, offset: u64, fill: Fill) -> Result {
-    file.write_all_at(&noise(fill.seed, fill.len), offset)?;
+    file.write_all_at(&pattern(fill.seed, fill.len), offset)?;
     done(close(file))
 }
 
