@@ -94,7 +94,7 @@ impl Fs {
         {
             return Ok(None);
         }
-        match self.head(&self.new_file_key(parent, name)?).await {
+        match self.head(&self.file_key(parent, name)?).await {
             Ok(seen) => Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
