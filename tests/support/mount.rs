@@ -91,6 +91,20 @@ impl Mount {
         self.start();
     }
 
+    /// Ends the daemon with SIGKILL and takes the dead mount away.
+    pub fn crash(&self) {
+        let _ = kill(Pid::from_raw(self.daemon()), Signal::SIGKILL);
+        super::soon("the end of the daemon", || is_gone(self.daemon()));
+        while entry(&self.at).is_some() {
+            unmount::by_force(&self.at).unwrap();
+        }
+    }
+
+    /// Mounts again after [`Mount::crash`].
+    pub fn revive(&mut self) {
+        self.start();
+    }
+
     fn stop(&mut self) {
         let Some(how) = &self.how else { return };
         run(&how.folder, PROGRAM, &["umount", self.at.to_str().unwrap()]).ok();

@@ -217,11 +217,9 @@ fn answer(to: &mut TcpStream, head: &Head, spoil: &Spoil) -> io::Result<()> {
         Spoil::Answer(status, body) => (*status, body.clone()),
         other => unreachable!("{other:?}"),
     };
-    let mut text = format!(
-        "HTTP/1.1 {status} Spoilt\r\ncontent-length: {}\r\ncontent-type: application/xml\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
+    let mut text =
+        format!("HTTP/1.1 {status} Spoilt\r\ncontent-length: {}\r\ncontent-type: application/xml\r\n\r\n", body.len())
+            .into_bytes();
     if !head.first.starts_with("HEAD ") {
         text.extend(body);
     }
