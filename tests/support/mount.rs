@@ -52,7 +52,8 @@ impl Mount {
         let Some(how) = &mut self.how else { return };
         let at = self.at.to_str().unwrap();
         let mut words = vec!["mount", "--endpoint", &how.endpoint, "--token-file", "token"];
-        words.extend(["--log-file", "log", "--log", "info"]);
+        let level = std::env::var("OSIRISFS_TEST_LOG").unwrap_or_else(|_| "info".to_owned());
+        words.extend(["--log-file", "log", "--log", &level]);
         words.extend(how.flags.iter().map(String::as_str));
         words.extend([how.source.trim_end_matches('/'), at]);
         run(&how.folder, PROGRAM, &words).ok();
