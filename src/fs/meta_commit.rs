@@ -170,6 +170,12 @@ impl Fs {
             }
         };
         parts.sort_by_key(|part| part.number);
+        // RGW does not check the source's tag of a copied part: look whether all parts came from the same version.
+        let now = self.store.head(source).await;
+        if !now.as_ref().is_ok_and(|now| now.etag == object.etag) {
+            let _ = self.store.abort_upload(target, &id).await;
+            return Err(now.err().map_or(FsError::stale(), FsError::from));
+        }
         Ok(self.store.complete_upload(target, &id, &parts, &Condition::Always).await?)
     }
 
