@@ -23,19 +23,16 @@ struct Head {
 }
 
 pub(super) fn serve(shared: &Shared, client: TcpStream) {
-    if let Ok(clone) = client.try_clone() {
-        shared.open.lock().unwrap().push(clone);
-    }
-    let reset = client.try_clone();
-    // An error is one side's going away: the other is dropped with it.
     let _ = client.set_nodelay(true);
-    if let (Ok(Next::Reset), Ok(client)) = (exchanges(shared, client), reset) {
-        reset_on_close(&client);
-        let _ = client.shutdown(std::net::Shutdown::Both);
-        // The clone that ends everything at the end of the test must not hold it open.
-        let address = client.peer_addr().ok();
-        shared.open.lock().unwrap().retain(|open| open.peer_addr().ok() != address);
+    let (Ok(ours), Ok(theirs), Ok(address)) = (client.try_clone(), client.try_clone(), client.peer_addr()) else { return };
+    shared.open.lock().unwrap().push(ours);
+    // An error is one side's going away: the other is dropped with it.
+    if let Ok(Next::Reset) = exchanges(shared, client) {
+        reset_on_close(&theirs);
+    } else {
+        let _ = theirs.shutdown(std::net::Shutdown::Both);
     }
+    shared.open.lock().unwrap().retain(|open| open.peer_addr().is_ok_and(|open| open != address));
 }
 
 fn reset_on_close(stream: &TcpStream) {
@@ -217,11 +214,9 @@ fn answer(to: &mut TcpStream, head: &Head, spoil: &Spoil) -> io::Result<()> {
         Spoil::Answer(status, body) => (*status, body.clone()),
         other => unreachable!("{other:?}"),
     };
-    let mut text = format!(
-        "HTTP/1.1 {status} Spoilt\r\ncontent-length: {}\r\ncontent-type: application/xml\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
+    let mut text =
+        format!("HTTP/1.1 {status} Spoilt\r\ncontent-length: {}\r\ncontent-type: application/xml\r\n\r\n", body.len())
+            .into_bytes();
     if !head.first.starts_with("HEAD ") {
         text.extend(body);
     }
