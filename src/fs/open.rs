@@ -43,19 +43,35 @@ impl Fs {
         if is_dir {
             return Err(FsError::is_dir());
         }
-        if !local && !want.truncate {
-            self.revalidate(&inode, want.read).await?;
+        {
+            // With the gate held, a rename over this file or its removal comes either before this open (then the kernel
+            // looks the name up again) or after it (then its bytes are kept for this handle).
+            let gate = if local { None } else { Some(inode.gate.read().await) };
+            {
+                let state = inode.state();
+                // Of a file without a name only open handles keep the bytes.
+                if state.unlinked && state.opens == 0 {
+                    return Err(FsError::stale());
+                }
+            }
+            if gate.is_some() && !want.truncate {
+                self.revalidate(&inode, want.read).await?;
+            }
+            let mut state = inode.state();
+            state.opens += 1;
+            state.writers += u32::from(want.write);
         }
         if want.truncate {
-            self.truncate(&inode, 0).await?;
+            if let Err(error) = self.truncate(&inode, 0).await {
+                self.closed(&inode, want.write);
+                return Err(error);
+            }
             if clear_suid {
                 self.change_attrs(&inode, &Change { clear_suid, ..Change::default() });
             }
         }
         let keep_cache = {
             let mut state = inode.state();
-            state.opens += 1;
-            state.writers += u32::from(want.write);
             let id = state.object.as_ref().map(|object| object.id.clone());
             let keep = state.pages.is_some() && state.pages == id || state.draft.is_some() && state.opens > 1;
             if !keep {
@@ -166,25 +182,29 @@ impl Fs {
 
     /// Closes a handle. What a failed or missing flush left is stored in the background.
     pub fn release(self: &Arc<Self>, fh: u64) {
-        let Some(handle) = self.handles.remove(fh) else { return };
-        let inode = handle.inode.clone();
+        if let Some(handle) = self.handles.remove(fh) {
+            self.closed(&handle.inode, handle.write);
+        }
+    }
+
+    fn closed(self: &Arc<Self>, inode: &Arc<Inode>, write: bool) {
         let (last, dirty, unlinked) = {
             let mut state = inode.state();
             state.opens = state.opens.saturating_sub(1);
-            state.writers = state.writers.saturating_sub(u32::from(handle.write));
+            state.writers = state.writers.saturating_sub(u32::from(write));
             let last = state.opens == 0;
-            if last && !state.is_dirty() {
+            // Without an object the draft holds the only copy: the file is just losing its name.
+            if last && !state.is_dirty() && state.object.is_some() {
                 state.draft = None;
             }
             (last, state.is_dirty(), state.unlinked)
         };
-        drop(handle);
         if last && unlinked {
-            self.bury(&inode);
+            self.bury(inode);
         } else if last && dirty && inode.state().refused {
-            self.discard(&inode);
+            self.discard(inode);
         } else if dirty && inode.state().writers == 0 {
-            self.store_later(&inode);
+            self.store_later(inode);
         }
     }
 }

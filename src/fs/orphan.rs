@@ -3,7 +3,7 @@
 use super::meta_commit::ONE_COPY;
 use super::{Fs, Result, base_of};
 use crate::draft::Draft;
-use crate::inode::Inode;
+use crate::inode::{Inode, Object};
 use crate::meta::Kind;
 use crate::store::WriteHeaders;
 use std::sync::Arc;
@@ -11,28 +11,32 @@ use std::sync::Arc;
 /// Content up to this size is taken in; larger content moves to a hidden key.
 const TAKE_IN: u64 = 4 * 1024 * 1024;
 
+/// How a file was before [`Fs::orphan`]; empty if that had nothing to do.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    object: Option<Arc<Object>>,
+    dirty: bool,
+}
+
 impl Fs {
     /// Makes sure that an open file's bytes outlive its object. The caller holds the tree and the inode's gate, and
-    /// removes or replaces the object afterwards.
-    pub(super) async fn orphan(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
+    /// removes or replaces the object afterwards; if that fails, it gives back what it got here by [`Fs::restore`].
+    pub(super) async fn orphan(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<Kept> {
         let (opens, kind, streaming) = {
             let state = inode.state();
             let streaming = state.draft.as_ref().is_some_and(|draft| draft.stream.is_some());
             (state.opens, state.attrs.kind, streaming)
         };
         if opens == 0 || kind != Kind::File {
-            let stream = {
-                let mut state = inode.state();
-                state.draft.take().and_then(|draft| draft.stream)
-            };
-            self.abandon(stream);
-            return Ok(());
+            return Ok(Kept::default());
         }
         if streaming {
             // Bytes that are only in the upload must become an object first.
             self.commit_gated(inode).await?;
         }
-        let Some(object) = inode.state().object.clone() else { return Ok(()) };
+        let Some(object) = inode.state().object.clone() else { return Ok(Kept::default()) };
+        let dirty = inode.state().draft.as_ref().is_some_and(|draft| draft.dirty);
+        let kept = Kept { object: Some(object.clone()), dirty };
         let key = self.key(inode.ino, false)?;
         if object.size <= TAKE_IN {
             let origin = {
@@ -44,7 +48,7 @@ impl Fs {
             let draft = state.draft.get_or_insert_with(|| Draft::over(base_of(&object)));
             take_in(draft, &bytes, &self.options.scratch)?;
             state.object = None;
-            return Ok(());
+            return Ok(kept);
         }
         let aside = self.hidden_key("open");
         if object.size > ONE_COPY {
@@ -53,7 +57,37 @@ impl Fs {
             self.store.copy(&key, Some(&object.etag), &aside, None, &[]).await?;
         }
         inode.state().orphan = Some(aside);
-        Ok(())
+        Ok(kept)
+    }
+
+    /// The name stays after all, and so does what was to be stored under it.
+    pub(super) fn restore(self: &Arc<Self>, inode: &Arc<Inode>, kept: Kept) {
+        let Some(object) = kept.object else { return };
+        let aside = {
+            let mut state = inode.state();
+            let idle = state.opens == 0 && !kept.dirty;
+            if let Some(draft) = state.draft.as_mut() {
+                draft.base = Some(base_of(&object));
+                draft.dirty = kept.dirty;
+            }
+            if idle {
+                state.draft = None;
+            }
+            state.object = Some(object);
+            state.orphan.take()
+        };
+        if let Some(key) = aside {
+            self.delete_hidden(key);
+        }
+    }
+
+    fn delete_hidden(&self, key: String) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.delete(&key).await {
+                tracing::warn!(key, %error, "a hidden object could not be removed");
+            }
+        });
     }
 
     /// The last handle of a nameless file is closed.
@@ -66,12 +100,7 @@ impl Fs {
         self.abandon(stream);
         self.forget_dirty(inode.ino);
         if let Some(key) = orphan {
-            let store = self.store.clone();
-            tokio::spawn(async move {
-                if let Err(error) = store.delete(&key).await {
-                    tracing::warn!(key, %error, "a hidden object could not be removed");
-                }
-            });
+            self.delete_hidden(key);
         }
     }
 

@@ -94,7 +94,10 @@ impl Fs {
         let state = inode.state();
         let range = clamp(offset, len, state.size);
         let Some(draft) = &state.draft else {
-            let Some(object) = &state.object else { return Ok(Some(Vec::new())) };
+            let Some(object) = &state.object else {
+                // Never fewer bytes than the file has.
+                return if range.is_empty() { Ok(Some(Vec::new())) } else { Err(FsError::stale()) };
+            };
             let origin = self.origin(inode, &state, &base_of(object))?;
             return Ok(Some(vec![Piece::Fetch(origin, range)]));
         };

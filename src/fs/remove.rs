@@ -20,14 +20,23 @@ impl Fs {
         let _gate = inode.gate.write().await;
         self.check_still_named(&inode, parent, &name)?;
         let was_stored = inode.state().object.is_some();
-        self.orphan(&inode).await?;
-        self.keep_directory(parent, &name).await?;
+        let kept = self.orphan(&inode).await?;
         // A new file that was never stored has no object to delete.
-        if was_stored || inode.state().object.is_some() {
-            self.store.delete(&self.key(inode.ino, false)?).await?;
+        let stored = was_stored || inode.state().object.is_some();
+        if let Err(error) = self.unlink_object(&inode, parent, &name, stored).await {
+            self.restore(&inode, kept);
+            return Err(error);
         }
         self.name_changed(parent, &name, false, true);
         self.unname(&inode);
+        Ok(())
+    }
+
+    async fn unlink_object(self: &Arc<Self>, inode: &Inode, parent: u64, name: &Name, stored: bool) -> Result<()> {
+        self.keep_directory(parent, name).await?;
+        if stored {
+            self.store.delete(&self.key(inode.ino, false)?).await?;
+        }
         Ok(())
     }
 

@@ -88,14 +88,29 @@ impl Fs {
         self.commit_content(&ends.inode).await?;
         let source = self.key(ends.inode.ino, false)?;
         let target = names::file_key(&self.table.dir_key(ends.to.0).ok_or(FsError::stale())?, &ends.to.1)?;
-        if let Some(there) = &ends.replaced {
-            self.orphan(there).await?;
-        }
-        self.keep_directory(ends.from.0, &ends.from.1).await?;
+        let kept = match &ends.replaced {
+            Some(there) => Some((there, self.orphan(there).await?)),
+            None => None,
+        };
         let changes = ends.inode.state().meta_changes;
-        let (stored, headers) = self.copy_to(&ends, &source, &target).await?;
+        let copied = match self.keep_directory(ends.from.0, &ends.from.1).await {
+            Ok(()) => self.copy_to(&ends, &source, &target).await,
+            Err(error) => Err(error),
+        };
+        let (stored, headers) = match (copied, kept) {
+            (Ok(copied), _) => copied,
+            (Err(error), kept) => {
+                if let Some((there, kept)) = kept {
+                    self.restore(there, kept);
+                }
+                return Err(error);
+            }
+        };
         if let Err(error) = self.store.delete(&source).await {
             // Both names stand now; nothing is lost. The program hears of it.
+            if let Some(there) = &ends.replaced {
+                self.unname(there);
+            }
             self.name_changed(ends.to.0, &ends.to.1, true, true);
             return Err(error.into());
         }

@@ -1,9 +1,9 @@
 //! fuser's trait over the core: what is in memory is answered at once on the FUSE thread, the rest is spawned.
 
 use super::answer::{answer_attr, answer_empty, answer_entry, answer_found, answer_xattr};
-use super::convert::{errno, set_time};
+use super::convert::{change, errno};
 use super::later::{Adapter, caller, guarded};
-use crate::fs::{Change, Found, RenameRule};
+use crate::fs::{Found, RenameRule};
 use fuser::*;
 use std::ffi::OsStr;
 use std::io;
@@ -93,19 +93,8 @@ impl Filesystem for Adapter {
         reply: ReplyAttr,
     ) {
         guarded(|| {
-            let mut change = Change {
-                mode,
-                uid,
-                gid,
-                size,
-                atime: atime.map(set_time),
-                mtime: mtime.map(set_time),
-                clear_suid: false,
-            };
-            // An empty request means: clear set-user-id (FUSE_HANDLE_KILLPRIV_V2).
-            let empty = mode.is_none() && uid.is_none() && gid.is_none() && size.is_none();
-            change.clear_suid =
-                empty && atime.is_none() && mtime.is_none() || size.is_some() && !caller(request).keeps_suid();
+            let mut change = change(mode, uid, gid, size, atime, mtime);
+            change.clear_suid |= size.is_some() && !caller(request).keeps_suid();
             if let Some(known) = self.fs.try_setattr(ino.0, &change) {
                 return answer_attr(reply, known);
             }
@@ -372,5 +361,38 @@ impl Filesystem for Adapter {
                 Err(error) => reply.error(errno(&error)),
             }
         });
+    }
+
+    // What is not offered. fuser's own answers log a warning, for ioctl at each isatty(3).
+
+    fn ioctl(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: IoctlFlags,
+        _: u32,
+        _: &[u8],
+        _: u32,
+        reply: ReplyIoctl,
+    ) {
+        reply.error(Errno::ENOTTY);
+    }
+
+    fn copy_file_range(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: u64,
+        _: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        // The kernel then copies by reading and writing, and does not ask again.
+        reply.error(Errno::ENOSYS);
     }
 }

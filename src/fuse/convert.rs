@@ -1,6 +1,6 @@
 //! Between the core's words and the kernel's.
 
-use crate::fs::{Attr, FsError, SetTime};
+use crate::fs::{Attr, Change, FsError, SetTime};
 use crate::meta::{Kind, Time};
 use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, TimeOrNow};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -70,7 +70,21 @@ pub(super) fn no_attr() -> FileAttr {
     }
 }
 
-pub(super) fn set_time(time: TimeOrNow) -> SetTime {
+/// What SETATTR asks for. An empty request means: clear set-user-id (FUSE_HANDLE_KILLPRIV_V2).
+pub(super) fn change(
+    mode: Option<u32>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    size: Option<u64>,
+    atime: Option<TimeOrNow>,
+    mtime: Option<TimeOrNow>,
+) -> Change {
+    let empty = mode.or(uid).or(gid).is_none() && size.is_none() && atime.is_none() && mtime.is_none();
+    let (atime, mtime) = (atime.map(set_time), mtime.map(set_time));
+    Change { mode, uid, gid, size, atime, mtime, clear_suid: empty }
+}
+
+fn set_time(time: TimeOrNow) -> SetTime {
     match time {
         TimeOrNow::Now => SetTime::Now,
         TimeOrNow::SpecificTime(time) => SetTime::At(Time::from(unskew(time))),
