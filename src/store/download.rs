@@ -50,7 +50,16 @@ impl GetBody {
     pub(super) fn new(store: Store, key: &str, opened: Opened) -> GetBody {
         let Opened { info, range, arriving } = opened;
         let reached = range.start;
-        GetBody { info, range, store, key: key.to_owned(), reached, arriving: Some(arriving), heard: Instant::now(), tries: None }
+        GetBody {
+            info,
+            range,
+            store,
+            key: key.to_owned(),
+            reached,
+            arriving: Some(arriving),
+            heard: Instant::now(),
+            tries: None,
+        }
     }
 
     /// The next bytes, `None` at the end of `range`.

@@ -24,7 +24,9 @@ struct Head {
 
 pub(super) fn serve(shared: &Shared, client: TcpStream) {
     let _ = client.set_nodelay(true);
-    let (Ok(ours), Ok(theirs), Ok(address)) = (client.try_clone(), client.try_clone(), client.peer_addr()) else { return };
+    let (Ok(ours), Ok(theirs), Ok(address)) = (client.try_clone(), client.try_clone(), client.peer_addr()) else {
+        return;
+    };
     shared.open.lock().unwrap().push(ours);
     // An error is one side's going away: the other is dropped with it.
     if let Ok(Next::Reset) = exchanges(shared, client) {
