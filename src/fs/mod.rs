@@ -40,6 +40,7 @@ pub use error::{FsError, Result};
 pub use handle::Opened;
 pub use lookup::Found;
 pub use options::Options;
+pub use read::Slices;
 pub use readdir::Row;
 pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
