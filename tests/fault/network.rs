@@ -1,6 +1,8 @@
 //! A line that is dead or slow: limits, signals, unmounting.
 
-use super::support::{Line, Mount, PROGRAM, Service, Spoil, assert_same, errno, pattern, run_for, sh, soon, within};
+use super::support::{
+    Line, Mount, PROGRAM, Service, Spoil, assert_same, errno, pattern, python, run_for, sh, soon, within,
+};
 use super::{IMPATIENT, MIB, gave_up};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -51,7 +53,12 @@ fn an_absent_service_is_an_error_within_the_limit_and_is_found_again() {
         let proxy = service.proxy();
         service.s3().put("d/f", "hello");
         let mount = service.mount_through(&proxy, &[&IMPATIENT[..], &["--max-age", "0"]].concat());
-        let mut open = File::create(mount.path("w")).unwrap();
+        // A program of its own writes: a descriptor of this process would also be closed by other tests' children.
+        let script = "import os, time\nf = os.open('w', os.O_CREAT | os.O_WRONLY)\ntime.sleep(2)\nos.write(f, b'written')\n\
+                      os.fsync(f)";
+        let at = mount.root().to_owned();
+        let writing = std::thread::spawn(move || run_for(Duration::from_secs(60), &at, "python3", &["-c", script]));
+        soon("the program has begun", || mount.path("w").exists());
         proxy.line(line);
         let root = mount.root().to_owned();
         let outcomes = within(Duration::from_secs(60), "all calls", move || {
@@ -65,7 +72,6 @@ fn an_absent_service_is_an_error_within_the_limit_and_is_found_again() {
                     fs::read_dir(root.join("d")).and_then(|dir| dir.collect::<io::Result<Vec<_>>>()).map(drop)
                 }),
                 timed(&mut || fs::create_dir(root.join("new"))),
-                timed(&mut || open.write_all(b"written").and_then(|()| open.sync_all())),
             ]
         });
         for (number, (outcome, took)) in outcomes.into_iter().enumerate() {
@@ -73,6 +79,8 @@ fn an_absent_service_is_an_error_within_the_limit_and_is_found_again() {
             assert!(gave_up(errno), "{line:?}, call {number}: {errno}");
             assert!(took < Duration::from_secs(12), "{line:?}, call {number}: {took:?}");
         }
+        let told = writing.join().unwrap().fails();
+        assert!(told.contains("[Errno"), "{told}");
         // The folder above is not held up.
         let above = service.folder().to_owned();
         within(Duration::from_secs(1), "ls of the folder above", move || fs::read_dir(above).unwrap().count());
@@ -82,7 +90,7 @@ fn an_absent_service_is_an_error_within_the_limit_and_is_found_again() {
         fs::create_dir(mount.path("after")).unwrap();
         assert!(began.elapsed() < Duration::from_secs(5), "{line:?}: {:?}", began.elapsed());
         // What was reported as not stored is stored all the same by and by.
-        soon("the write", || service.s3().find("w").is_some());
+        soon("the write", || service.s3().find("w").is_some_and(|info| info.size == 7));
         assert_eq!(service.s3().text("w"), "written");
     }
 }
@@ -155,15 +163,15 @@ fn slow_lines_and_slow_programs_are_waited_for() {
     // 64 KiB a second upwards, and a program that thinks for a while between two writes.
     proxy.repair();
     proxy.limit(64 << 10, 0);
-    let path = mount.path("up");
-    within(Duration::from_secs(90), "writing", move || {
-        let mut file = File::create(path)?;
-        file.write_all(&pattern(3, MIB / 2))?;
-        std::thread::sleep(Duration::from_secs(6));
-        file.write_all(&pattern(4, MIB / 2))?;
-        nix::unistd::close(std::os::fd::OwnedFd::from(file)).map_err(io::Error::from)
-    })
-    .unwrap();
+    // (By a program of its own: closing a descriptor that another test's child has inherited would store, too.)
+    let (first, second) = (service.folder().join("first"), service.folder().join("second"));
+    fs::write(&first, pattern(3, MIB / 2)).unwrap();
+    fs::write(&second, pattern(4, MIB / 2)).unwrap();
+    let script = format!(
+        "import time\nout = open('up', 'wb', buffering=0)\nout.write(open({first:?}, 'rb').read())\ntime.sleep(6)\n\
+         out.write(open({second:?}, 'rb').read())\nout.close()"
+    );
+    python(mount.root(), &script).ok();
     let puts = proxy.requests().iter().filter(|request| request.op == "PutObject" && request.key == "up").count();
     assert_eq!(puts, 1, "{:?}", proxy.counts());
     let wanted = [pattern(3, MIB / 2), pattern(4, MIB / 2)].concat();
