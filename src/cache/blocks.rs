@@ -13,6 +13,10 @@ use tokio::sync::watch;
 /// Bytes in a block, the last of an object excepted.
 pub const BLOCK: u64 = 128 * 1024;
 
+/// What a block costs beside its bytes (measured: identity, key, list and table entries), so that the cache keeps its
+/// bound also when it is full of tiny files.
+pub(super) const OVERHEAD: u64 = 512;
+
 /// What bytes these are: a bucket, a key and an etag. Hashed once.
 #[derive(Debug)]
 pub struct Identity {
@@ -93,7 +97,7 @@ impl BlockCache {
         self.capacity
     }
 
-    /// Bytes held now.
+    /// Bytes held now, with what holding them costs.
     pub fn bytes(&self) -> u64 {
         self.inner.lock().bytes
     }
@@ -165,15 +169,19 @@ impl BlockCache {
 
 impl Inner {
     fn insert(&mut self, key: BlockKey, bytes: Bytes, capacity: u64) {
-        self.bytes += bytes.len() as u64;
+        self.bytes += cost(&bytes);
         if let Some((_, old)) = self.blocks.push(key, bytes) {
-            self.bytes -= old.len() as u64;
+            self.bytes -= cost(&old);
         }
         while self.bytes > capacity {
             let Some((_, old)) = self.blocks.pop_lru() else { break };
-            self.bytes -= old.len() as u64;
+            self.bytes -= cost(&old);
         }
     }
+}
+
+fn cost(bytes: &Bytes) -> u64 {
+    bytes.len() as u64 + OVERHEAD
 }
 
 /// The numbers of the blocks that a byte range touches.

@@ -1,4 +1,4 @@
-use super::blocks::{blocks_of, cut};
+use super::blocks::{OVERHEAD, blocks_of, cut};
 use super::*;
 use crate::store::ETag;
 use bytes::Bytes;
@@ -18,7 +18,8 @@ fn a_new_etag_never_meets_an_old_block() {
 
 #[test]
 fn bounded_in_bytes_least_recently_used_goes_first() {
-    let cache = BlockCache::new(3 * BLOCK);
+    let three = 3 * (BLOCK + OVERHEAD);
+    let cache = BlockCache::new(three);
     let block = Bytes::from(vec![7; BLOCK as usize]);
     let id = id("a");
     for n in 0..3 {
@@ -26,10 +27,20 @@ fn bounded_in_bytes_least_recently_used_goes_first() {
     }
     assert!(cache.try_read(&id, 0..1).is_some());
     cache.insert(&id, 3, block.clone());
-    assert_eq!(cache.bytes(), 3 * BLOCK);
+    assert_eq!(cache.bytes(), three);
     assert!(cache.has(&id, 0) && !cache.has(&id, 1) && cache.has(&id, 2) && cache.has(&id, 3));
     cache.insert(&id, 3, block);
-    assert_eq!(cache.bytes(), 3 * BLOCK, "replacing a block must not count it twice");
+    assert_eq!(cache.bytes(), three, "replacing a block must not count it twice");
+}
+
+#[test]
+fn tiny_blocks_are_bounded_too() {
+    let cache = BlockCache::new(100 * (1 + OVERHEAD));
+    for n in 0..1000 {
+        cache.insert(&id(&n.to_string()), 0, Bytes::from_static(b"x"));
+    }
+    let held = (0..1000).filter(|n| cache.has(&id(&n.to_string()), 0)).count();
+    assert_eq!(held, 100);
 }
 
 #[test]

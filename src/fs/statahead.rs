@@ -64,7 +64,8 @@ impl Fs {
         index: usize,
     ) {
         let ahead = &mut dir.ahead;
-        let in_step = index >= ahead.next && index <= ahead.next + 8;
+        // One lookup alone is no walk: `cat` of one file after `ls` is not to cost the headers of its neighbours.
+        let in_step = ahead.next > 0 && index >= ahead.next && index <= ahead.next + 8;
         ahead.window = if in_step { (ahead.window * 2).clamp(4, WINDOW) } else { 0 };
         ahead.next = index + 1;
         let from = ahead.fetched.clamp(index + 1, index + 1 + ahead.window);
