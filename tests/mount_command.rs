@@ -279,6 +279,9 @@ fn called_by_mount_as_its_helper() {
         assert!(line.split([' ', ',']).any(|word| word == flag), "{flag}: {line}");
     }
     let pid = house.daemon();
+    // As the second `mount -a` does.
+    let output = helper.output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty() && house.daemon() == pid, "{output:?}");
     let output = Command::new(house.path("umount.fuse.osirisfs")).arg(&mountpoint).env_clear().output().unwrap();
     assert!(output.status.success() && is_gone(pid), "{output:?}");
 

@@ -39,22 +39,4 @@ macro_rules! cases {
     )*};
 }
 
-cases! {
-    buckets_and_users,
-    certificates,
-    objects_keep_bytes_and_headers,
-    bodies_of_all_kinds,
-    ranges_and_conditions_of_reading,
-    odd_keys,
-    parts_of_odd_keys,
-    pages_of_a_listing,
-    quirks_are_probed_and_cleaned_up,
-    conditions_of_writing,
-    one_winner_of_many,
-    multipart_uploads,
-    copies,
-    access_control_lists,
-    tags,
-    deleting_many,
-    one_request_each,
-}
+contract::each_case!(cases);

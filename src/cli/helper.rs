@@ -17,6 +17,10 @@ pub fn translate(words: &[OsString]) -> Option<Vec<OsString>> {
         _ => return None,
     };
     let mut out: Vec<OsString> = vec!["osirisfs".into(), command.into()];
+    if command == "mount" {
+        // `mount -a` does not see that `s3://b` in fstab is `b` in the mount table, and calls us for what is mounted.
+        out.push("--if-not-mounted".into());
+    }
     let mut rest = words[1..].iter();
     while let Some(word) = rest.next() {
         match word.to_str() {
@@ -70,10 +74,13 @@ mod tests {
     fn calls_of_mount_and_umount() {
         assert_eq!(
             translated("/sbin/mount.osirisfs s3://b/p /mnt -n -o ro,_netdev -t osirisfs").as_deref(),
-            Some("osirisfs mount s3://b/p /mnt -o ro,_netdev")
+            Some("osirisfs mount --if-not-mounted s3://b/p /mnt -o ro,_netdev")
         );
         assert_eq!(translated("umount.fuse.osirisfs /mnt -lv").as_deref(), Some("osirisfs umount /mnt --lazy"));
-        assert_eq!(translated("mount.osirisfs b /mnt -fv").as_deref(), Some("osirisfs mount b /mnt --fake"));
+        assert_eq!(
+            translated("mount.osirisfs b /mnt -fv").as_deref(),
+            Some("osirisfs mount --if-not-mounted b /mnt --fake")
+        );
         assert_eq!(translated("/usr/bin/osirisfs mount b /mnt"), None);
         assert_eq!(translated("/x/mount.other b /mnt"), None);
     }

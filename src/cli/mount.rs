@@ -4,7 +4,7 @@ use super::exit::{DONE, Failure};
 use super::{Cli, Command, daemon, logging};
 use crate::config::{ConfigError, Env, MountFlags, Options, Settings, dash_o, parse, resolve};
 use crate::mount::daemon::{Ready, Side, split};
-use crate::mount::{check, device};
+use crate::mount::{MountError, check, device};
 use clap::Parser;
 use std::ffi::OsString;
 
@@ -26,7 +26,14 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
     let env = Env::of_process();
     let mut settings = resolve(&options, kernel, &env)?;
     logging::check(&settings)?;
-    settings.mountpoint = check::prepare(&settings.mountpoint, options.nonempty)?;
+    settings.mountpoint = match check::prepare(&settings.mountpoint, options.nonempty) {
+        Err(MountError::AlreadyMounted { source, .. })
+            if options.if_not_mounted && !fake && source == settings.source() =>
+        {
+            return Ok(());
+        }
+        prepared => prepared?,
+    };
     device::check()?;
     if fake {
         return Ok(());

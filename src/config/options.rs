@@ -127,6 +127,10 @@ pub struct Options {
     #[arg(long, help_heading = RUNNING)]
     pub nonempty: bool,
 
+    /// Do nothing, and say nothing, if the same bucket is mounted there already
+    #[arg(long, help_heading = RUNNING)]
+    pub if_not_mounted: bool,
+
     /// Any option above as mount(8) and fstab write it: NAME[=VALUE][,NAME...], and ro, noatime, noexec, _netdev, ...
     #[arg(short = 'o', value_name = "OPTIONS", help_heading = RUNNING)]
     pub dash_o: Vec<String>,

@@ -76,6 +76,10 @@ impl Fs {
             let mut state = inode.state();
             let stream = state.draft.take().and_then(|draft| draft.stream);
             state.refused = false;
+            state.untold = None;
+            state.reverted = true;
+            // The kernel's pages hold what was dropped.
+            state.pages = None;
             state.meta_stored = state.meta_changes;
             state.asked = None;
             state.size = state.object.as_ref().map_or(0, |object| object.size);

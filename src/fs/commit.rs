@@ -32,9 +32,25 @@ pub(super) struct Job {
 impl Fs {
     /// Stores what is not stored yet of an inode, bytes and attributes. When it returns `Ok`, the service has them.
     pub(super) async fn commit(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
+        let began = Instant::now();
         let _tree = self.tree.read().await;
         let _gate = inode.gate.write().await;
-        self.commit_gated(inode).await
+        // While the gate was waited for nothing was written: a failure meanwhile is this call's failure too. Each trying
+        // anew, one after the other, would wait many times over for a service that is away.
+        let failed = inode.state().failed;
+        if let Some((at, errno)) = failed
+            && at > began
+        {
+            return Err(FsError::Errno(errno, "storing failed while this call waited for it"));
+        }
+        let result = self.commit_gated(inode).await;
+        let mut state = inode.state();
+        state.failed = result.as_ref().err().map(|error| (Instant::now(), error.errno()));
+        if result.is_ok() {
+            state.untold = None;
+        }
+        drop(state);
+        result
     }
 
     /// [`Fs::commit`] for a caller that holds the tree and the inode's gate.
@@ -153,7 +169,7 @@ impl Fs {
     ) -> Result<Stored> {
         let (id, ours) = match &job.upload {
             Some(id) => (id.clone(), false),
-            None => (self.store.create_upload(&job.key, &self.write_headers(inode).await?).await?, true),
+            None => (self.create_upload(&job.key, &self.write_headers(inode).await?).await?, true),
         };
         let sent = futures::stream::iter(parts.to_vec())
             .map(|part| self.send_planned(inode, job, &id, part))
@@ -165,21 +181,21 @@ impl Fs {
             Err(error) => {
                 // Nothing was completed: an upload that this commit began can be thrown away, one that holds the only
                 // copy of written bytes cannot.
-                if ours && let Err(abort) = self.store.abort_upload(&job.key, &id).await {
+                if ours && let Err(abort) = self.abort_upload(&job.key, &id).await {
                     tracing::warn!(key = job.key, error = %abort, "a multipart upload could not be aborted");
                 }
                 return Err(error);
             }
         };
         done.sort_by_key(|part| part.number);
-        let result = self.store.complete_upload(&job.key, &id, &done, condition).await;
+        let result = self.complete_upload(&job.key, &id, &done, condition).await;
         if let Err(error) = &result
             && ours
             && error.status.is_some_and(|status| (400..500).contains(&status))
             && error.kind != ErrorKind::NoSuchUpload
         {
             // Refused with an answer, so not completed.
-            let _ = self.store.abort_upload(&job.key, &id).await;
+            let _ = self.abort_upload(&job.key, &id).await;
         }
         Ok(result?)
     }

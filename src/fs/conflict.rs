@@ -102,10 +102,10 @@ impl Fs {
             self.put(inode, job, &key, &Condition::Absent).await?;
         } else {
             let with = self.write_headers(inode).await?;
-            let id = self.store.create_upload(&key, &with).await?;
+            let id = self.create_upload(&key, &with).await?;
             let stored = self.resend_all(inode, job, &key, &id).await;
             if let Err(error) = stored {
-                let _ = self.store.abort_upload(&key, &id).await;
+                let _ = self.abort_upload(&key, &id).await;
                 return Err(error);
             }
         }
@@ -126,7 +126,7 @@ impl Fs {
             at = range.end;
             number += 1;
         }
-        self.store.complete_upload(key, id, &done, &Condition::Absent).await?;
+        self.complete_upload(key, id, &done, &Condition::Absent).await?;
         Ok(())
     }
 }

@@ -151,7 +151,7 @@ impl Fs {
         target: &str,
         with: &WriteHeaders,
     ) -> Result<Stored> {
-        let id = self.store.create_upload(target, with).await?;
+        let id = self.create_upload(target, with).await?;
         let count = object.size.div_ceil(COPY_PART).max(1);
         let length = object.size.div_ceil(count);
         let parts = futures::stream::iter(0..count)
@@ -165,12 +165,18 @@ impl Fs {
         let mut parts = match parts {
             Ok(parts) => parts,
             Err(error) => {
-                let _ = self.store.abort_upload(target, &id).await;
+                let _ = self.abort_upload(target, &id).await;
                 return Err(error.into());
             }
         };
         parts.sort_by_key(|part| part.number);
-        Ok(self.store.complete_upload(target, &id, &parts, &Condition::Always).await?)
+        // RGW does not check the source's tag of a copied part: look whether all parts came from the same version.
+        let now = self.store.head(source).await;
+        if !now.as_ref().is_ok_and(|now| now.etag == object.etag) {
+            let _ = self.abort_upload(target, &id).await;
+            return Err(now.err().map_or(FsError::stale(), FsError::from));
+        }
+        Ok(self.complete_upload(target, &id, &parts, &Condition::Always).await?)
     }
 
     /// A key that no listing shows, for an object of our own.

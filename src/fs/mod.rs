@@ -29,6 +29,7 @@ mod statahead;
 mod statfs;
 mod stream;
 mod sync;
+mod uploads;
 mod write;
 mod xattr;
 
@@ -39,6 +40,7 @@ pub use error::{FsError, Result};
 pub use handle::Opened;
 pub use lookup::Found;
 pub use options::Options;
+pub use read::Slices;
 pub use readdir::Row;
 pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
@@ -76,6 +78,7 @@ pub struct Fs {
     tree: RwLock<()>,
     parts: Arc<Semaphore>,
     heads: statahead::Heads,
+    uploads: uploads::Uploads,
     space: Ranked<LEAF, Option<(Instant, Space)>>,
     hidden: std::sync::atomic::AtomicUsize,
 }
@@ -109,6 +112,7 @@ impl Fs {
             tree: RwLock::new(()),
             parts: Arc::new(Semaphore::new(PARTS)),
             heads: statahead::Heads::default(),
+            uploads: uploads::Uploads::default(),
             space: Ranked::new(Some((asked, Space::of(&info)))),
             hidden: Default::default(),
             options,
@@ -116,6 +120,9 @@ impl Fs {
             store,
         });
         background::start(&fs);
+        if !fs.options.read_only {
+            tokio::spawn(fs.clone().give_up_left());
+        }
         Ok(fs)
     }
 

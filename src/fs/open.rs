@@ -36,7 +36,13 @@ impl Fs {
         }
         let inode = self.inode(ino)?;
         let (local, is_dir) = {
-            let state = inode.state();
+            let mut state = inode.state();
+            if std::mem::take(&mut state.reverted) {
+                return Err(FsError::stale());
+            }
+            if state.opens == 0 {
+                state.untold = None;
+            }
             let local = state.unlinked || state.draft.is_some() || state.object.is_none();
             (local, state.is_dir())
         };

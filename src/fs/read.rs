@@ -10,6 +10,9 @@ use bytes::{Bytes, BytesMut};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// The bytes of a read, in order, as they lie in memory: one slice a block.
+pub type Slices = Vec<Bytes>;
+
 /// Where the bytes of a read come from.
 enum Piece {
     Here(Bytes),
@@ -19,7 +22,7 @@ enum Piece {
 
 impl Fs {
     /// Reads from memory, if everything is there.
-    pub fn try_read(&self, fh: u64, offset: u64, len: u32) -> Option<Result<Bytes>> {
+    pub fn try_read(&self, fh: u64, offset: u64, len: u32) -> Option<Result<Slices>> {
         let handle = match self.handle_for_read(fh) {
             Ok(handle) => handle,
             Err(error) => return Some(Err(error)),
@@ -28,7 +31,7 @@ impl Fs {
             let state = handle.inode.state();
             let range = clamp(offset, len, state.size);
             if range.is_empty() {
-                return Some(Ok(Bytes::new()));
+                return Some(Ok(Slices::new()));
             }
             if state.draft.is_some() {
                 return None;
@@ -43,7 +46,7 @@ impl Fs {
                     if let Some(origin) = origin {
                         self.read_ahead(&handle, &origin, &range);
                     }
-                    return Some(Ok(join(slices)));
+                    return Some(Ok(slices));
                 }
                 None => match self.origin(&handle.inode, &state, &base_of(object)) {
                     Ok(origin) => (origin, range),
@@ -57,12 +60,12 @@ impl Fs {
     }
 
     /// Reads up to `len` bytes; fewer only at the end of the file.
-    pub async fn read(self: &Arc<Self>, fh: u64, offset: u64, len: u32) -> Result<Bytes> {
+    pub async fn read(self: &Arc<Self>, fh: u64, offset: u64, len: u32) -> Result<Slices> {
         let handle = self.handle_for_read(fh)?;
         self.read_inode(&handle.inode, offset, len).await
     }
 
-    async fn read_inode(self: &Arc<Self>, inode: &Arc<Inode>, offset: u64, len: u32) -> Result<Bytes> {
+    async fn read_inode(self: &Arc<Self>, inode: &Arc<Inode>, offset: u64, len: u32) -> Result<Slices> {
         let mut moved = 0;
         loop {
             let pieces = match self.pieces(inode, offset, len)? {
@@ -116,7 +119,7 @@ impl Fs {
         Ok(Some(pieces))
     }
 
-    async fn gather(&self, pieces: Vec<Piece>) -> Result<Bytes> {
+    async fn gather(&self, pieces: Vec<Piece>) -> Result<Slices> {
         let mut slices = Vec::new();
         for piece in pieces {
             match piece {
@@ -125,7 +128,7 @@ impl Fs {
                 Piece::Fetch(origin, range) => slices.extend(self.fetch.read(&origin, range).await?),
             }
         }
-        Ok(join(slices))
+        Ok(slices)
     }
 
     fn handle_for_read(&self, fh: u64) -> Result<Arc<Handle>> {
@@ -159,16 +162,4 @@ fn part_still_here(draft: &Draft, number: u32) -> bool {
 
 fn clamp(offset: u64, len: u32, size: u64) -> Range<u64> {
     offset.min(size)..offset.saturating_add(u64::from(len)).min(size)
-}
-
-/// One piece as it is, several joined.
-fn join(mut slices: Vec<Bytes>) -> Bytes {
-    if slices.len() == 1 {
-        return slices.remove(0);
-    }
-    let mut joined = BytesMut::with_capacity(slices.iter().map(Bytes::len).sum());
-    for slice in slices {
-        joined.extend_from_slice(&slice);
-    }
-    joined.freeze()
 }

@@ -56,8 +56,13 @@ impl Fs {
         if offset > 0 && handle.rows.lock().is_some() {
             return Ok(());
         }
-        let listing = self.listing(&handle.inode).await?;
-        let walk = self.walk(&handle.inode, listing);
+        let mut listing = self.listing(&handle.inode, true).await?;
+        let walk = loop {
+            match self.walk(&handle.inode, listing) {
+                Some(walk) => break walk,
+                None => listing = self.listing(&handle.inode, false).await?,
+            }
+        };
         *handle.rows.lock() = Some(Arc::new(walk));
         Ok(())
     }
@@ -158,14 +163,15 @@ impl Fs {
         made.map(|(inode, _)| inode)
     }
 
-    /// The directory's listing: the last one while it is fresh, else all pages anew.
-    async fn listing(self: &Arc<Self>, dir: &Arc<Inode>) -> Result<Arc<Listing>> {
+    /// The directory's listing: the last one while it is fresh and will do, else all pages anew.
+    async fn listing(self: &Arc<Self>, dir: &Arc<Inode>, last_will_do: bool) -> Result<Arc<Listing>> {
         {
             let state = dir.state();
             if state.unlinked && dir.ino != ROOT {
                 return Ok(Arc::new(Listing { asked: Instant::now(), entries: Vec::new(), hidden: 0 }));
             }
             if let Some(listing) = state.dir.as_ref().and_then(|known| known.listing.as_ref())
+                && last_will_do
                 && !self.ttl(Some(listing.asked)).is_zero()
             {
                 return Ok(listing.clone());
@@ -177,8 +183,9 @@ impl Fs {
         self.install_listing(dir, &prefix, objects, prefixes, asked).ok_or(FsError::not_dir())
     }
 
-    /// The listing, corrected by what this mount made and removed since it was asked for.
-    fn walk(&self, dir: &Arc<Inode>, listing: Arc<Listing>) -> Walk {
+    /// The listing, corrected by what this mount made and removed since it was asked for. `None`: something that this
+    /// mount made since was forgotten meanwhile, and only a new listing can tell of it.
+    fn walk(&self, dir: &Arc<Inode>, listing: Arc<Listing>) -> Option<Walk> {
         let local: Vec<_> = {
             let state = dir.state();
             let local = state.dir.as_ref().map(|known| known.local.clone()).unwrap_or_default();
@@ -187,14 +194,16 @@ impl Fs {
         let mut gone = std::collections::HashSet::new();
         let mut added = Vec::new();
         for (name, change) in local {
-            match (change.present, listing.find(&name)) {
-                (false, Some(index)) => drop(gone.insert(index)),
-                (true, None) => {
-                    if let Some(inode) = self.table.child(dir.ino, &name) {
-                        added.push((name, inode));
-                    }
+            if let Some(index) = listing.find(&name) {
+                // Removed, or another thing by now.
+                gone.insert(index);
+            }
+            if change.present {
+                match self.table.child(dir.ino, &name) {
+                    Some(inode) => added.push((name, inode)),
+                    None if change.at.is_some() => return None,
+                    None => {}
                 }
-                _ => {}
             }
         }
         added.sort_by(|a, b| a.0.cmp(&b.0));
@@ -209,7 +218,7 @@ impl Fs {
             }
         }
         names.extend(added.map(|(name, inode)| WalkEntry::Local(name, inode)));
-        Walk { listing, names }
+        Some(Walk { listing, names })
     }
 
     /// The target of a symbolic link.

@@ -102,7 +102,7 @@ impl Fs {
                 for name in ["mtime", "ctime", "atime"] {
                     with.headers.user.remove(name);
                 }
-                Ok::<_, FsError>(self.store.create_upload(&key, &with).await?)
+                Ok::<_, FsError>(self.create_upload(&key, &with).await?)
             })
             .await?;
         let mut body = Body::new();
@@ -155,7 +155,7 @@ impl Fs {
             // An upload that is just being begun must be known before it can be aborted.
             let id = stream.upload.get_or_try_init(|| async { Err::<String, ()>(()) }).await.ok().cloned();
             if let Some(id) = id
-                && let Err(error) = fs.store.abort_upload(&stream.key, &id).await
+                && let Err(error) = fs.abort_upload(&stream.key, &id).await
             {
                 tracing::warn!(key = stream.key, %error, "a multipart upload could not be aborted");
             }

@@ -11,7 +11,11 @@ impl Fs {
         if !handle.write || !handle.inode.state().draft.as_ref().is_some_and(|draft| draft.dirty) {
             return Ok(());
         }
-        self.commit_or_wait(&handle.inode).await
+        let result = self.commit_or_wait(&handle.inode).await;
+        if let Err(error) = &result {
+            handle.inode.state().untold = Some(error.errno());
+        }
+        result
     }
 
     /// Whether a flush has nothing to do.

@@ -68,6 +68,9 @@ impl Fs {
         if state.attrs.kind != Kind::File {
             return Err(FsError::invalid());
         }
+        if let Some(errno) = state.untold.take() {
+            return Err(FsError::Errno(errno, "what was written before could not be stored"));
+        }
         let draft = draft_of(&mut state);
         if draft.in_upload(offset..end) {
             return Ok(Err(Obstacle::Upload));

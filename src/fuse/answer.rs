@@ -2,7 +2,9 @@
 
 use super::convert::{GENERATION, errno, file_attr, no_attr};
 use crate::fs::{Entry, Found, Result};
-use fuser::{Errno, ReplyAttr, ReplyEmpty, ReplyEntry, ReplyXattr};
+use bytes::Bytes;
+use fuser::{Errno, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyXattr};
+use std::cell::RefCell;
 use std::time::Duration;
 
 pub(super) fn answer_entry(reply: ReplyEntry, result: Result<Entry>) {
@@ -42,5 +44,24 @@ pub(super) fn answer_xattr(reply: ReplyXattr, result: Result<Vec<u8>>, size: u32
         Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
         Ok(value) => reply.data(&value),
         Err(error) => reply.error(errno(&error)),
+    }
+}
+
+/// fuser replies with one slice: several are joined in a buffer that each thread keeps, since fresh memory for each
+/// read would cost more in page faults than the copy itself.
+pub(super) fn answer_data(reply: ReplyData, slices: &[Bytes]) {
+    thread_local! {
+        static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    match slices {
+        [] => reply.data(&[]),
+        [one] => reply.data(one),
+        several => JOINED.with_borrow_mut(|joined| {
+            joined.clear();
+            for slice in several {
+                joined.extend_from_slice(slice);
+            }
+            reply.data(joined);
+        }),
     }
 }

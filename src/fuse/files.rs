@@ -1,5 +1,6 @@
 //! Requests of open files, as far as they are more than a call.
 
+use super::answer::answer_data;
 use super::convert::{GENERATION, errno, file_attr};
 use super::later::{Adapter, caller, open_flags};
 use crate::fs::{Entry, Opened, Result};
@@ -50,13 +51,13 @@ impl Adapter {
         // try_read may spawn the fetching of what comes next.
         let _runtime = self.runtime.enter();
         match self.fs.try_read(fh, offset, size) {
-            Some(Ok(bytes)) => return reply.data(&bytes),
+            Some(Ok(slices)) => return answer_data(reply, &slices),
             Some(Err(error)) => return reply.error(errno(&error)),
             None => {}
         }
         let fs = self.fs.clone();
         self.later(request, async move { fs.read(fh, offset, size).await }, |result| match result {
-            Ok(bytes) => reply.data(&bytes),
+            Ok(slices) => answer_data(reply, &slices),
             Err(error) => reply.error(errno(&error)),
         });
     }

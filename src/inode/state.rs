@@ -94,6 +94,13 @@ pub struct State {
     pub writers: u32,
     /// The service refused the bytes for good: they are dropped at the last close, which has reported it.
     pub refused: bool,
+    /// When storing failed last, and with which errno: whoever waited for that gets the same answer.
+    pub failed: Option<(Instant, i32)>,
+    /// A failure that a close has reported to one descriptor of possibly several (a shell closes one and goes on with
+    /// its duplicate): the next write reports it too.
+    pub untold: Option<i32>,
+    /// What was written was dropped, and the kernel may still show its size: the next OPEN sends it back to LOOKUP.
+    pub reverted: bool,
     /// The name went to another client's version; what is written now has nowhere to go.
     pub conflicted: bool,
     /// The name is gone; open handles live on.
@@ -129,6 +136,9 @@ impl State {
             opens: 0,
             writers: 0,
             refused: false,
+            failed: None,
+            untold: None,
+            reverted: false,
             conflicted: false,
             unlinked: false,
             orphan: None,

@@ -9,7 +9,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A body that gives nothing for so long is fetched anew.
 pub(super) const STALL: Duration = Duration::from_secs(30);
@@ -40,7 +40,9 @@ pub struct GetBody {
     /// Where the next byte stands in the object.
     reached: u64,
     arriving: Option<Arriving>,
-    /// The attempts since the last byte came.
+    /// When the last byte came.
+    heard: Instant,
+    /// The attempts since then.
     tries: Option<Tries>,
 }
 
@@ -48,7 +50,16 @@ impl GetBody {
     pub(super) fn new(store: Store, key: &str, opened: Opened) -> GetBody {
         let Opened { info, range, arriving } = opened;
         let reached = range.start;
-        GetBody { info, range, store, key: key.to_owned(), reached, arriving: Some(arriving), tries: None }
+        GetBody {
+            info,
+            range,
+            store,
+            key: key.to_owned(),
+            reached,
+            arriving: Some(arriving),
+            heard: Instant::now(),
+            tries: None,
+        }
     }
 
     /// The next bytes, `None` at the end of `range`.
@@ -56,6 +67,9 @@ impl GetBody {
     /// A body that stalls, breaks or ends early is resumed from the byte it reached, on a new connection and with
     /// `If-Match`, until the deadline; no byte is given twice, none is left out.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        // The reader's own pauses do not count.
+        self.heard = Instant::now();
+        let stall = self.store.inner.stall.min(self.store.ask_for);
         loop {
             if self.reached >= self.range.end {
                 self.arriving = None;
@@ -63,7 +77,7 @@ impl GetBody {
             }
             let failure = match &mut self.arriving {
                 None => self.resume().await.err(),
-                Some(arriving) => match tokio::time::timeout(self.store.inner.stall, arriving.stream.next()).await {
+                Some(arriving) => match tokio::time::timeout(stall, arriving.stream.next()).await {
                     Ok(Some(Ok(frame))) => match self.take(frame) {
                         Some(bytes) => return Ok(Some(bytes)),
                         None => continue,
@@ -113,7 +127,9 @@ impl GetBody {
 
     fn tries(&mut self) -> &mut Tries {
         let store = &self.store;
-        self.tries.get_or_insert_with(|| Tries::new(store, "GetObject", &self.key, store.ask_for))
+        // Waiting for the body that stalled was part of the time for asking.
+        let left = store.ask_for.saturating_sub(self.heard.elapsed());
+        self.tries.get_or_insert_with(|| Tries::new(store, "GetObject", &self.key, left))
     }
 }
 

@@ -3,15 +3,20 @@
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
-    BeforeTransmitInterceptorContextMut,
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::Headers;
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 /// Extra headers of a request, by name.
@@ -78,12 +83,14 @@ impl Answer {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exchange {
     extra: Extra,
+    /// The answer's body is an object, not a document.
+    object: bool,
     answer: Arc<Mutex<Option<Answer>>>,
 }
 
 impl Exchange {
-    pub(super) fn new(extra: Extra) -> Exchange {
-        Exchange { extra, answer: Arc::default() }
+    pub(super) fn new(extra: Extra, object: bool) -> Exchange {
+        Exchange { extra, object, answer: Arc::default() }
     }
 
     /// What came back, if anything did.
@@ -130,6 +137,20 @@ impl Intercept for Exchange {
         Ok(())
     }
 
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if !self.object {
+            let body = context.response_mut().body_mut();
+            let raw = std::mem::replace(body, SdkBody::taken());
+            *body = SdkBody::from_body_1_x(Legible(raw));
+        }
+        Ok(())
+    }
+
     // The SDK's parser takes the end of the input for the end of all elements: half a listing would be a short one.
     fn read_after_deserialization(
         &self,
@@ -143,6 +164,35 @@ impl Intercept for Exchange {
         }
         Ok(())
     }
+}
+
+/// A document without the characters that XML 1.0 forbids. Services repeat keys in their answers as they are, and a
+/// parser refuses the whole answer. Where the key itself matters it is asked for with `encoding-type=url`.
+struct Legible(SdkBody);
+
+impl http_body::Body for Legible {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx).map_ok(|frame| frame.map_data(legible))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        http_body::Body::is_end_stream(&self.0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        http_body::Body::size_hint(&self.0)
+    }
+}
+
+fn legible(bytes: Bytes) -> Bytes {
+    let forbidden = |b: u8| b < b' ' && !matches!(b, b'\t' | b'\r' | b'\n');
+    if !bytes.iter().any(|&b| forbidden(b)) {
+        return bytes;
+    }
+    bytes.iter().map(|&b| if forbidden(b) { b'?' } else { b }).collect()
 }
 
 /// Whether an XML document ends with the end of its root element. What is no XML is none of our business.
@@ -165,7 +215,14 @@ fn is_whole(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_whole;
+    use super::*;
+
+    #[test]
+    fn forbidden_characters_are_replaced() {
+        let whole = Bytes::from_static(b"<a>\t\r\n\xc3\xa9</a>");
+        assert_eq!(legible(whole.clone()), whole);
+        assert_eq!(legible(Bytes::from_static(b"a\x13b\0")), "a?b?");
+    }
 
     #[test]
     fn a_document_is_whole_when_its_root_is_closed() {

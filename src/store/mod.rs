@@ -153,6 +153,11 @@ impl Store {
         &self.inner.config.bucket
     }
 
+    /// The service's address.
+    pub fn endpoint(&self) -> &str {
+        &self.inner.config.endpoint
+    }
+
     /// The same store with another total time for each operation, say to fail fast at mount time.
     pub fn with_deadline(&self, total: Duration) -> Store {
         Store { inner: self.inner.clone(), ask_for: total, store_for: total }

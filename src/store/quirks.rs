@@ -4,7 +4,7 @@
 //! condition works. RGW 20 and Amazon take quotes and honour completions.
 
 use super::exchange::{Extra, HeaderList};
-use super::{Body, Condition, ErrorKind, PartDone, Quirks, Result, Store, WriteHeaders};
+use super::{Body, Condition, ErrorKind, PartDone, Quirks, Result, Store, StoreError, WriteHeaders};
 use bytes::Bytes;
 
 /// An etag that no object has.
@@ -43,15 +43,13 @@ impl Store {
             self.probe_match(&keys[2], false),
             self.probe_complete(&keys[3]),
         );
-        let (a, b, c, d) =
-            tokio::join!(self.delete(&keys[0]), self.delete(&keys[1]), self.delete(&keys[2]), self.delete(&keys[3]));
-        for (key, gone) in keys.iter().zip([a, b, c, d]) {
-            match gone {
-                Err(error) if error.kind != ErrorKind::Denied => {
-                    tracing::warn!("the probe object {key} could not be deleted: {error}");
-                }
-                _ => {}
-            }
+        let outcomes = [&absent, &quoted, &plain, &complete];
+        if outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(is_outage)) {
+            // Whoever waits for the probe has waited for as long as he may.
+            let store = self.clone();
+            tokio::spawn(async move { store.clear_away(&keys).await });
+        } else {
+            self.clear_away(&keys).await;
         }
         let (quoted, plain) = (if_clear(quoted)?, if_clear(plain)?);
         Ok(Quirks {
@@ -61,6 +59,18 @@ impl Store {
             conditional_complete: if_clear(complete)?,
             safe_self_copy: false,
         })
+    }
+
+    async fn clear_away(&self, keys: &[String; 4]) {
+        let deleted = futures::future::join_all(keys.iter().map(|key| self.delete(key))).await;
+        for (key, gone) in keys.iter().zip(deleted) {
+            match gone {
+                Err(error) if error.kind != ErrorKind::Denied => {
+                    tracing::warn!("the probe object {key} could not be deleted: {error}");
+                }
+                _ => {}
+            }
+        }
     }
 
     async fn probe_absent(&self, key: &str) -> Result<bool> {
@@ -125,12 +135,16 @@ fn refused<T>(outcome: Result<T>) -> Result<bool> {
 
 /// An outage says nothing and is passed on; a service or a user that cannot do the thing has no use for it.
 fn if_clear(outcome: Result<bool>) -> Result<bool> {
-    use ErrorKind::*;
     match outcome {
-        Err(e) if !matches!(e.kind, Server | Timeout | Unreachable | Dns | Tls | ClockSkew | Quota | Corrupt) => {
+        Err(e) if !is_outage(&e) => {
             tracing::debug!("a condition could not be tried: {e}");
             Ok(false)
         }
         other => other,
     }
+}
+
+fn is_outage(error: &StoreError) -> bool {
+    use ErrorKind::*;
+    matches!(error.kind, Server | Timeout | Unreachable | Dns | Tls | ClockSkew | Quota | Corrupt)
 }

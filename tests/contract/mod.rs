@@ -11,6 +11,32 @@ pub use list::*;
 pub use objects::*;
 pub use write::*;
 
+/// Hands the names of all cases to a macro that makes tests of them.
+macro_rules! each_case {
+    ($make:ident) => {
+        $make! {
+            buckets_and_users,
+            certificates,
+            objects_keep_bytes_and_headers,
+            bodies_of_all_kinds,
+            ranges_and_conditions_of_reading,
+            odd_keys,
+            parts_of_odd_keys,
+            pages_of_a_listing,
+            quirks_are_probed_and_cleaned_up,
+            conditions_of_writing,
+            one_winner_of_many,
+            multipart_uploads,
+            copies,
+            access_control_lists,
+            tags,
+            deleting_many,
+            one_request_each,
+        }
+    };
+}
+pub(crate) use each_case;
+
 use bytes::Bytes;
 use osirisfs::store::{
     Body, Condition, Credentials, GetRequest, ListRequest, Result, Store, StoreConfig, Stored, WriteHeaders,

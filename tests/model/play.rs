@@ -1,10 +1,10 @@
 //! Playing a list of operations on both sides.
 
 use super::ops::Op;
-use super::side::{Side, set_times};
+use super::side::{Outcome, Side, set_times};
 use super::tree::{differences, raw_differences, snapshot};
-use crate::common::{House, Mount};
-use std::path::{Path, PathBuf};
+use crate::support::{Mount, Service};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -18,33 +18,41 @@ pub struct Wrong {
     pub what: String,
 }
 
-/// Plays a list on a fresh bucket. `options` are those of the mount.
-pub fn play(ops: &[Op], options: &[&str]) -> Result<(), Wrong> {
-    let house = House::new();
-    let plain = house.path("plain");
+/// Plays a list on a fresh bucket. `options` are those of the mount. Gives how many operations did not fail (on both
+/// sides).
+pub fn play(ops: &[Op], options: &[&str]) -> Result<usize, Wrong> {
+    let service = Service::embedded();
+    let plain = service.folder().join("plain");
     std::fs::create_dir(&plain).unwrap();
-    let mount = house.mount(options);
-    let guard = Guard::start(mount.path.clone(), mount.pid);
-    let mut game =
-        Game { mounted: Side::new(mount.path.clone()), plain: Side::new(plain), house, mount, options, guard };
+    let mount = service.mount_with(options);
+    let guard = Guard::start(mount.root().to_owned());
+    let mut game = Game {
+        mounted: Side::new(mount.root().to_owned()),
+        plain: Side::new(plain),
+        service,
+        mount,
+        guard,
+        succeeded: 0,
+    };
     for (at, op) in ops.iter().enumerate() {
         game.guard.at(format!("operation {at}: {op:?}"));
         game.step(op).map_err(|what| Wrong { after: at + 1, what: format!("{op:?}: {what}") })?;
     }
     game.guard.at("the end".to_owned());
-    game.end().map_err(|what| Wrong { after: ops.len(), what: format!("at the end: {what}") })
+    game.end().map_err(|what| Wrong { after: ops.len(), what: format!("at the end: {what}") })?;
+    Ok(game.succeeded)
 }
 
-struct Game<'a> {
+struct Game {
     mounted: Side,
     plain: Side,
     mount: Mount,
     guard: Guard,
-    house: House,
-    options: &'a [&'a str],
+    service: Service,
+    succeeded: usize,
 }
 
-impl Game<'_> {
+impl Game {
     fn step(&mut self, op: &Op) -> Result<(), String> {
         match op {
             Op::Compare => return self.compare("now", false),
@@ -55,7 +63,7 @@ impl Game<'_> {
             Op::Wait => std::thread::sleep(Duration::from_millis(1300)),
             Op::Remount => {
                 self.close_all();
-                self.remount();
+                self.mount.again();
                 return self.compare("after a fresh mount", false);
             }
             _ => {}
@@ -63,13 +71,15 @@ impl Game<'_> {
         let (is, wanted) = (self.mounted.apply(op), self.plain.apply(op));
         if is != wanted {
             let first = match (&is, &wanted) {
-                (super::side::Outcome::Bytes(is), super::side::Outcome::Bytes(wanted)) => {
+                (Outcome::Bytes(is), Outcome::Bytes(wanted)) => {
                     super::tree::content_differs(is, wanted).unwrap_or_default()
                 }
                 _ => String::new(),
             };
             return Err(format!("gave {is:?}, should give {wanted:?} {first}"));
         }
+        let idle = Outcome::Words("not open".to_owned());
+        self.succeeded += usize::from(!matches!(is, Outcome::Errno(_)) && is != idle);
         Ok(())
     }
 
@@ -78,14 +88,8 @@ impl Game<'_> {
         self.plain.close_all();
     }
 
-    fn remount(&mut self) {
-        self.mount.umount_well();
-        self.mount = self.house.mount(self.options);
-        self.guard.watch(self.mount.path.clone(), self.mount.pid);
-    }
-
     fn compare(&self, when: &str, dir_times: bool) -> Result<(), String> {
-        let (is, wanted) = (snapshot(&self.mount.path)?, snapshot(&self.plain.root)?);
+        let (is, wanted) = (snapshot(self.mount.root())?, snapshot(&self.plain.root)?);
         report(when, differences(&is, &wanted, dir_times))
     }
 
@@ -95,14 +99,14 @@ impl Game<'_> {
         // Directories have times of their own once they are set.
         let wanted = snapshot(&self.plain.root)?;
         for (n, (path, _)) in wanted.iter().filter(|(_, node)| node.is_dir()).enumerate() {
-            for root in [&self.plain.root, &self.mount.path] {
+            for root in [self.plain.root.as_path(), self.mount.root()] {
                 set_times(&root.join(path), 1_000_000_000 + n as i64, 7).map_err(|e| format!("utimens {path}: {e}"))?;
             }
         }
         self.compare("after the times of directories", true)?;
-        let before = snapshot(&self.mount.path)?;
-        self.remount();
-        let after = snapshot(&self.mount.path)?;
+        let before = snapshot(self.mount.root())?;
+        self.mount.again();
+        let after = snapshot(self.mount.root())?;
         for (path, node) in &before {
             if after.get(path).is_some_and(|now| now.exact_mtime != node.exact_mtime) {
                 let now = after[path].exact_mtime;
@@ -110,8 +114,7 @@ impl Game<'_> {
             }
         }
         self.compare("after a fresh mount", true)?;
-        self.mount.umount_well();
-        report("as raw objects", raw_differences(&self.house.bucket(), &snapshot(&self.plain.root)?))
+        report("as raw objects", raw_differences(&self.service.s3(), &snapshot(&self.plain.root)?))
     }
 }
 
@@ -121,18 +124,13 @@ fn report(when: &str, differences: Vec<String>) -> Result<(), String> {
 
 /// Ends the mount if the test hangs in it.
 struct Guard {
-    shared: Arc<Mutex<Watched>>,
-}
-
-struct Watched {
-    mount: Option<(PathBuf, i32)>,
-    at: String,
+    at: Arc<Mutex<String>>,
 }
 
 impl Guard {
-    fn start(path: PathBuf, pid: i32) -> Guard {
-        let shared = Arc::new(Mutex::new(Watched { mount: Some((path, pid)), at: String::new() }));
-        let weak = Arc::downgrade(&shared);
+    fn start(mountpoint: PathBuf) -> Guard {
+        let at = Arc::new(Mutex::new(String::new()));
+        let weak = Arc::downgrade(&at);
         let began = Instant::now();
         std::thread::spawn(move || {
             while began.elapsed() < LONGEST {
@@ -141,22 +139,15 @@ impl Guard {
                     return;
                 }
             }
-            if let Some(shared) = weak.upgrade() {
-                let watched = shared.lock().unwrap();
-                eprintln!("it hangs at {}", watched.at);
-                if let Some((path, _)) = &watched.mount {
-                    let _ = osirisfs::mount::unmount::by_force(Path::new(path));
-                }
+            if let Some(at) = weak.upgrade() {
+                eprintln!("it hangs at {}", at.lock().unwrap());
+                let _ = osirisfs::mount::unmount::by_force(&mountpoint);
             }
         });
-        Guard { shared }
+        Guard { at }
     }
 
     fn at(&self, what: String) {
-        self.shared.lock().unwrap().at = what;
-    }
-
-    fn watch(&self, path: PathBuf, pid: i32) {
-        self.shared.lock().unwrap().mount = Some((path, pid));
+        *self.at.lock().unwrap() = what;
     }
 }

@@ -1,7 +1,7 @@
 //! One side of the comparison: a folder on which operations are done, plain or mounted.
 
 use super::ops::{Fill, How, Op, SLOTS};
-use crate::common::noise;
+use crate::support::pattern;
 use rustix::fs::{AtFlags, CWD, FallocateFlags, RenameFlags, Timespec, Timestamps, XattrFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -55,6 +55,10 @@ impl Side {
         }
     }
 
+    pub fn open_slots(&self) -> Vec<usize> {
+        (0..SLOTS).filter(|slot| self.handles[*slot].is_some()).collect()
+    }
+
     pub fn close_all(&mut self) {
         self.handles = [const { None }; SLOTS];
     }
@@ -88,13 +92,16 @@ impl Side {
                 done(rustix::fs::renameat_with(CWD, self.at(from), CWD, self.at(to), RenameFlags::NOREPLACE))
             }
             Op::Symlink(target, path) => std::os::unix::fs::symlink(target, self.at(path)).map(|()| Outcome::Done),
+            Op::LongSymlink(len, path) => {
+                std::os::unix::fs::symlink("x".repeat(*len), self.at(path)).map(|()| Outcome::Done)
+            }
             Op::Readlink(path) => fs::read_link(self.at(path)).map(|target| Outcome::Words(words(&target))),
             Op::Chmod(path, mode) => {
                 fs::set_permissions(self.at(path), fs::Permissions::from_mode(*mode)).map(|()| Outcome::Done)
             }
             Op::Utimens(path, secs, nanos) => done(set_times(&self.at(path), *secs, *nanos)),
             Op::SetXattr(path, name, fill) => {
-                let value = noise(fill.seed, fill.len);
+                let value = pattern(fill.seed, fill.len);
                 done(rustix::fs::lsetxattr(self.at(path), *name, &value, XattrFlags::empty()))
             }
             Op::RemoveXattr(path, name) => done(rustix::fs::lremovexattr(self.at(path), *name)),
@@ -134,7 +141,7 @@ impl Side {
                 Ok(Outcome::Done)
             }
             Op::HandleWrite(_, offset, fill) => {
-                file.write_all_at(&noise(fill.seed, fill.len), *offset).map(|()| Outcome::Done)
+                file.write_all_at(&pattern(fill.seed, fill.len), *offset).map(|()| Outcome::Done)
             }
             Op::HandleRead(_, offset, len) => read(file, *offset, *len),
             Op::HandleTruncate(_, size) => file.set_len(*size).map(|()| Outcome::Done),
@@ -183,7 +190,7 @@ fn open(path: &Path, how: How) -> io::Result<File> {
 }
 
 fn write_and_close(file: File, offset: u64, fill: Fill) -> Result {
-    file.write_all_at(&noise(fill.seed, fill.len), offset)?;
+    file.write_all_at(&pattern(fill.seed, fill.len), offset)?;
     done(close(file))
 }
 

@@ -1,7 +1,7 @@
 //! A whole tree: names, kinds, modes, times, link targets, attributes, bytes; from a folder or from raw objects.
 
 use super::side::{SET_BEFORE, time, xattr, xattr_names};
-use crate::common::Bucket;
+use crate::support::S3;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -124,9 +124,9 @@ pub fn differences(is: &Tree, wanted: &Tree, dir_times: bool) -> Vec<String> {
 
 /// Where the bucket's raw objects differ from a tree: each file and link is one object of its bytes, each directory a
 /// marker or a prefix, and there is nothing else: no hidden objects, no unfinished uploads.
-pub fn raw_differences(bucket: &Bucket, wanted: &Tree) -> Vec<String> {
+pub fn raw_differences(bucket: &S3, wanted: &Tree) -> Vec<String> {
     let mut found = Vec::new();
-    let keys: BTreeSet<String> = bucket.keys("").into_iter().collect();
+    let keys: BTreeSet<String> = bucket.all_keys("").into_iter().collect();
     for key in &keys {
         if key == ".osirisfs/root" {
             continue;
@@ -134,7 +134,7 @@ pub fn raw_differences(bucket: &Bucket, wanted: &Tree) -> Vec<String> {
         let (path, is_dir) = key.strip_suffix('/').map_or((key.as_str(), false), |path| (path, true));
         match wanted.get(path) {
             Some(node) if node.is_dir() == is_dir => {
-                let bytes = bucket.get(key).unwrap();
+                let bytes = bucket.get(key);
                 found.extend(content_differs(&bytes, &node.content).map(|what| format!("object {key}: {what}")));
             }
             _ => found.push(format!("object {key}: should not be there")),

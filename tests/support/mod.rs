@@ -6,11 +6,13 @@
 #![allow(dead_code, unused_imports)] // not every test uses all of it
 
 mod mount;
+mod proxy;
 mod run;
 mod s3;
 mod service;
 
-pub use mount::Mount;
+pub use mount::{Mount, PROGRAM, is_gone};
+pub use proxy::{Line, Passing, Proxy, Spoil};
 pub use run::{Ran, python, run, run_for, sh, venv_python};
 pub use s3::S3;
 pub use service::Service;
@@ -58,5 +60,16 @@ pub fn soon(what: &str, condition: impl Fn() -> bool) {
     while !condition() {
         assert!(began.elapsed() < Duration::from_secs(15), "{what}: not within 15 s");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Does something that may wait on a mount, for so long at most. A hang is a failure, and must not hang the test.
+#[track_caller]
+pub fn within<T: Send + 'static>(limit: Duration, what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || drop(tell.send(work())));
+    match told.recv_timeout(limit) {
+        Ok(done) => done,
+        Err(error) => panic!("{what}: not within {limit:?} ({error})"),
     }
 }

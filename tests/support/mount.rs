@@ -52,7 +52,8 @@ impl Mount {
         let Some(how) = &mut self.how else { return };
         let at = self.at.to_str().unwrap();
         let mut words = vec!["mount", "--endpoint", &how.endpoint, "--token-file", "token"];
-        words.extend(["--log-file", "log", "--log", "info"]);
+        let level = std::env::var("OSIRISFS_TEST_LOG").unwrap_or_else(|_| "info".to_owned());
+        words.extend(["--log-file", "log", "--log", &level]);
         words.extend(how.flags.iter().map(String::as_str));
         words.extend([how.source.trim_end_matches('/'), at]);
         run(&how.folder, PROGRAM, &words).ok();
@@ -88,6 +89,20 @@ impl Mount {
     /// Unmounts and mounts again: nothing is remembered but what was stored.
     pub fn again(&mut self) {
         self.stop();
+        self.start();
+    }
+
+    /// Ends the daemon with SIGKILL and takes the dead mount away.
+    pub fn crash(&self) {
+        let _ = kill(Pid::from_raw(self.daemon()), Signal::SIGKILL);
+        super::soon("the end of the daemon", || is_gone(self.daemon()));
+        while entry(&self.at).is_some() {
+            unmount::by_force(&self.at).unwrap();
+        }
+    }
+
+    /// Mounts again after [`Mount::crash`].
+    pub fn revive(&mut self) {
         self.start();
     }
 

@@ -105,6 +105,17 @@ impl Service {
         Mount::new(self.dir.path(), &self.endpoint(), &format!("{}/{prefix}", self.bucket().0), flags)
     }
 
+    /// Mounts by way of a proxy.
+    pub fn mount_through(&self, proxy: &super::Proxy, flags: &[&str]) -> Mount {
+        let (bucket, prefix) = self.bucket();
+        Mount::new(self.dir.path(), &proxy.endpoint(), &format!("{bucket}/{prefix}"), flags)
+    }
+
+    /// A proxy before this service.
+    pub fn proxy(&self) -> super::Proxy {
+        super::Proxy::new(&self.endpoint())
+    }
+
     /// The server's address.
     pub fn endpoint(&self) -> String {
         match &self.place {

@@ -7,8 +7,12 @@ use super::*;
 use crate::store::Result as StoreResult;
 use std::path::Path;
 
-/// How long open files may hold up the end, and how long a service may be silent while there is something to store.
+/// How long open files may hold up the end.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How long a service may be silent while there is something to store. With the last request on its way this stays below
+/// half a minute.
+const SILENCE: Duration = Duration::from_secs(22);
 
 /// How often a service that we are storing to is asked for a sign of life.
 const PULSE: Duration = Duration::from_secs(5);
@@ -61,13 +65,13 @@ pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals
 }
 
 /// Stores everything, and gives what the service refused. Gives up (an error: why) at a second signal, or when the service
-/// has been silent for [`GRACE`]: it is then better to say what is lost than to be killed without a word.
+/// has been silent for [`SILENCE`]: it is then better to say what is lost than to be killed without a word.
 async fn save<B: Backlog>(backlog: &B, probe: &Store, signals: &Signals) -> Result<NotStored, &'static str> {
     tokio::select! {
         biased;
         not_stored = backlog.sync_all() => Ok(not_stored),
         () = signals.at_least(2) => Err("ended by a second signal before it was stored"),
-        () = silence(GRACE, PULSE, || probe.head_bucket()) => Err("the service did not answer while the mount was ended"),
+        () = silence(SILENCE, PULSE, || probe.head_bucket()) => Err("the service did not answer while the mount was ended"),
     }
 }
 

@@ -242,6 +242,15 @@ async fn a_completion_answers_in_many_ways() {
 }
 
 #[tokio::test]
+async fn a_key_that_xml_cannot_hold_is_no_obstacle() {
+    const CREATED: &str =
+        "<InitiateMultipartUploadResult><Key>a\u{13}b</Key><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
+    let fake = Fake::start(|_, _| Reply::new(200, "", CREATED)).await;
+    let upload = fake.store(2.0).create_upload("a\u{13}b", &WriteHeaders::default()).await.unwrap();
+    assert_eq!(upload, "u1");
+}
+
+#[tokio::test]
 async fn refused_keys_of_a_bulk_delete_are_named() {
     const RESULT: &str = "<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code><Message>no</Message></Error>\
         <Error><Key>c</Key><Code>InternalError</Code><Message>later</Message></Error></DeleteResult>";

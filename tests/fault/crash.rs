@@ -1,0 +1,69 @@
+//! The daemon is killed, or unmounted, right after a close.
+
+use super::MIB;
+use super::support::{Service, assert_same, is_gone, pattern, sh, soon};
+use std::fs;
+
+/// A8: what close(2) has promised outlives the daemon.
+#[test]
+fn data_is_there_when_the_daemon_is_killed_after_close() {
+    let service = Service::embedded();
+    let proxy = service.proxy();
+    proxy.limit(8 * MIB as u64, 0);
+    let mut mount = service.mount_through(&proxy, &[]);
+    let bytes = pattern(1, 40 * MIB);
+    fs::write(service.folder().join("source"), &bytes).unwrap();
+    sh(mount.root(), "cp ../source f; cp ../source g & cp ../source h & wait; echo small > s").ok();
+    mount.crash();
+    let s3 = service.s3();
+    for name in ["f", "g", "h"] {
+        assert_same(name, &s3.get(name), &bytes);
+    }
+    assert_eq!(s3.text("s"), "small\n");
+    proxy.repair();
+    mount.revive();
+    assert_same("f", &fs::read(mount.path("f")).unwrap(), &bytes);
+}
+
+/// A9: the same with an unmount by the system's own tool.
+#[test]
+fn data_is_there_when_the_mount_ends_right_after_a_copy() {
+    let service = Service::embedded();
+    let proxy = service.proxy();
+    proxy.limit(16 * MIB as u64, 0);
+    let mount = service.mount_through(&proxy, &[]);
+    let bytes = pattern(2, 60 * MIB);
+    fs::write(service.folder().join("source"), &bytes).unwrap();
+    let daemon = mount.daemon();
+    let at = mount.root().to_str().unwrap();
+    sh(service.folder(), &format!("cp source {at}/f && chmod 640 {at}/f && fusermount3 -u {at}")).ok();
+    soon("the end of the daemon", || is_gone(daemon));
+    let s3 = service.s3();
+    assert_same("f", &s3.get("f"), &bytes);
+    let mode = s3.meta("f", "mode").unwrap();
+    assert_eq!(mode.parse::<u32>().unwrap() & 0o7777, 0o640);
+    assert!(s3.uploads().is_empty());
+}
+
+/// G2: an upload that the daemon could not finish is given up by the next mount.
+#[test]
+fn an_upload_of_a_killed_daemon_is_given_up_by_the_next_mount() {
+    let service = Service::embedded();
+    let proxy = service.proxy();
+    proxy.limit(4 * MIB as u64, 0);
+    let s3 = service.s3();
+    let cache = service.folder().join("cache");
+    fs::create_dir(&cache).unwrap();
+    let cache = cache.to_str().unwrap().to_owned();
+    let mut mount = service.mount_through(&proxy, &["--cache-dir", &cache]);
+    let path = mount.path("f");
+    let writing = std::thread::spawn(move || fs::write(path, pattern(3, 100 * MIB)));
+    soon("an upload", || s3.uploads().len() == 1);
+    mount.crash();
+    assert!(writing.join().unwrap().is_err());
+    assert_eq!(s3.uploads().len(), 1, "the daemon had no chance to give it up");
+    proxy.repair();
+    mount.revive();
+    soon("the upload given up", || s3.uploads().is_empty());
+    assert!(s3.find("f").is_none());
+}
