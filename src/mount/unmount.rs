@@ -4,10 +4,21 @@ use super::{MountError, fusermount, users};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A mount is in use only if it still is after this time: a program that is just ending, or one that is between fork
+/// and exec, holds files for a moment longer than it seems.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// Unmounts if nobody uses the mount.
 pub fn unmount(mountpoint: &Path) -> Result<(), MountError> {
-    by_flags(mountpoint, MntFlags::empty())
+    let until = Instant::now() + BUSY;
+    loop {
+        match by_flags(mountpoint, MntFlags::empty()) {
+            Err(MountError::Busy { .. }) if Instant::now() < until => std::thread::sleep(BUSY / 10),
+            other => return other,
+        }
+    }
 }
 
 /// Takes the mount out of the tree now; it ends when the last file in it is closed.
