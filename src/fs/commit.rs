@@ -43,7 +43,11 @@ impl Fs {
         {
             return Err(FsError::Errno(errno, "storing failed while this call waited for it"));
         }
+        let dirty = inode.state().is_dirty();
         let result = self.commit_gated(inode).await;
+        if dirty {
+            self.storing_works.store(result.is_ok(), std::sync::atomic::Ordering::Relaxed);
+        }
         let mut state = inode.state();
         state.failed = result.as_ref().err().map(|error| (Instant::now(), error.errno()));
         if result.is_ok() {

@@ -81,6 +81,8 @@ pub struct Fs {
     uploads: uploads::Uploads,
     space: Ranked<LEAF, Option<(Instant, Space)>>,
     hidden: std::sync::atomic::AtomicUsize,
+    /// The last thing that was to be stored was stored.
+    storing_works: std::sync::atomic::AtomicBool,
 }
 
 impl Fs {
@@ -115,6 +117,7 @@ impl Fs {
             uploads: uploads::Uploads::default(),
             space: Ranked::new(Some((asked, Space::of(&info)))),
             hidden: Default::default(),
+            storing_works: Default::default(),
             options,
             bucket,
             store,

@@ -3,18 +3,24 @@
 use super::{Fs, FsError, Result};
 use crate::inode::Inode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 impl Fs {
     /// close(2) of a descriptor by the thread `pid`. Stores what is not stored yet, if the handle could write.
     pub async fn flush(self: &Arc<Self>, fh: u64, pid: u32) -> Result<()> {
         let handle = self.handles.get(fh)?;
-        let empty = match &handle.inode.state().draft {
-            Some(draft) if draft.dirty && handle.write => draft.extents.size() == 0,
-            _ => return Ok(()),
+        let new_and_empty = {
+            let state = handle.inode.state();
+            match &state.draft {
+                Some(draft) if draft.dirty && handle.write => draft.extents.size() == 0 && state.object.is_none(),
+                _ => return Ok(()),
+            }
         };
         // A shell that redirects opens a file, duplicates the descriptor and closes the first one before anything is
-        // written. Storing the empty file then would be a request for nothing; the duplicate's close stores it.
-        if empty && is_open_in(pid, handle.inode.ino) {
+        // written. Storing the empty file then would be a request for nothing; the duplicate's close stores it. But
+        // shells do not look at what that close says: unless storing is known to work, this one tries, and the next
+        // write reports what came of it.
+        if new_and_empty && self.storing_works.load(Relaxed) && is_open_in(pid, handle.inode.ino) {
             return Ok(());
         }
         let result = self.commit_or_wait(&handle.inode).await;
