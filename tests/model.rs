@@ -14,6 +14,8 @@ mod play;
 #[path = "model/side.rs"]
 mod side;
 mod support;
+#[path = "model/together.rs"]
+mod together;
 #[path = "model/tree.rs"]
 mod tree;
 
@@ -35,10 +37,11 @@ const OPTIONS: [&[&str]; 4] = [
 fn run(seed: u64, sizes: Sizes) -> Result<(), String> {
     let count = match sizes {
         Sizes::Small => 400,
-        Sizes::Large => 120,
+        Sizes::Large => 200,
     };
-    let ops = Source::new(seed, sizes).list(count);
     let options = OPTIONS[(seed % OPTIONS.len() as u64) as usize];
+    // Only a mount that believes nothing sees at once what another client does.
+    let ops = Source::new(seed, sizes, options.contains(&"0")).list(count);
     let began = Instant::now();
     let wrong = match play(&ops, options) {
         Ok(succeeded) => {
@@ -107,6 +110,20 @@ fn small_files_agree_with_a_plain_folder() {
 #[test]
 fn large_files_agree_with_a_plain_folder() {
     run_all(asked().unwrap_or(1..3), Sizes::Large);
+}
+
+#[test]
+fn several_programs_at_once_agree_with_a_plain_folder() {
+    for seed in asked().unwrap_or(1..4) {
+        let lists: Vec<Vec<Op>> = (0..4)
+            .map(|n| Source::new(seed * 10 + n, Sizes::Small, false).list(200))
+            .map(|list| list.into_iter().filter(|op| !matches!(op, Op::Remount | Op::DropCaches)).collect())
+            .collect();
+        let options = OPTIONS[(seed % OPTIONS.len() as u64) as usize];
+        if let Err(what) = together::play_together(&lists, options) {
+            panic!("seed {seed} ({options:?}): {what}\nplay it again with OSIRISFS_MODEL_SEED={seed}");
+        }
+    }
 }
 
 #[test]

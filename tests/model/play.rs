@@ -3,7 +3,7 @@
 use super::ops::Op;
 use super::side::{Outcome, Side, set_times};
 use super::tree::{differences, raw_differences, snapshot};
-use crate::support::{Mount, Service};
+use crate::support::{Mount, Service, pattern};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -60,6 +60,7 @@ impl Game {
                 std::fs::write("/proc/sys/vm/drop_caches", "2").map_err(|e| e.to_string())?;
                 return Ok(());
             }
+            Op::OtherPuts(path, _) | Op::OtherDeletes(path) => return self.other_client(op, path),
             Op::Wait => std::thread::sleep(Duration::from_millis(1300)),
             Op::Remount => {
                 self.close_all();
@@ -80,6 +81,26 @@ impl Game {
         }
         let idle = Outcome::Words("not open".to_owned());
         self.succeeded += usize::from(!matches!(is, Outcome::Errno(_)) && is != idle);
+        Ok(())
+    }
+
+    fn other_client(&mut self, op: &Op, path: &str) -> Result<(), String> {
+        // What waits to be stored here would rightly win over an older version.
+        if let Ok(file) = std::fs::File::open(self.mounted.at(path)) {
+            file.sync_all().map_err(|error| format!("fsync {path}: {error}"))?;
+        }
+        // A link cannot be opened; its folder stores its attributes.
+        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+        if let Ok(dir) = std::fs::File::open(self.mounted.at(above)) {
+            dir.sync_all().map_err(|error| format!("fsync {above}: {error}"))?;
+        }
+        if self.plain.other_client(op) {
+            match op {
+                Op::OtherPuts(_, fill) => self.service.s3().put(path, pattern(fill.seed, fill.len)),
+                _ => self.service.s3().delete(path),
+            }
+            self.succeeded += 1;
+        }
         Ok(())
     }
 
@@ -123,12 +144,12 @@ fn report(when: &str, differences: Vec<String>) -> Result<(), String> {
 }
 
 /// Ends the mount if the test hangs in it.
-struct Guard {
+pub struct Guard {
     at: Arc<Mutex<String>>,
 }
 
 impl Guard {
-    fn start(mountpoint: PathBuf) -> Guard {
+    pub fn start(mountpoint: PathBuf) -> Guard {
         let at = Arc::new(Mutex::new(String::new()));
         let weak = Arc::downgrade(&at);
         let began = Instant::now();
@@ -147,7 +168,7 @@ impl Guard {
         Guard { at }
     }
 
-    fn at(&self, what: String) {
+    pub fn at(&self, what: String) {
         *self.at.lock().unwrap() = what;
     }
 }
