@@ -57,7 +57,11 @@ fn one(list: &[Op], mounted: &Path, plain: &Path) -> Result<(), String> {
         }
         let (is, wanted) = (mounted.apply(op), plain.apply(op));
         if is != wanted {
-            return Err(format!("operation {number}, {op:?}: gave {is:?}, should give {wanted:?}"));
+            let before: Vec<String> = list[..number].iter().rev().take(40).rev().map(|op| format!("{op:?}")).collect();
+            let before = before.join("\n    ");
+            return Err(format!(
+                "operation {number}, {op:?}: gave {is:?}, should give {wanted:?}, after\n    {before}"
+            ));
         }
         if let Outcome::Errno(errno) = is {
             assert!(![libc::EIO, libc::ETIMEDOUT, libc::ESTALE].contains(&errno), "{op:?}: {errno}");
