@@ -4,6 +4,7 @@ use super::ops::Op;
 use super::side::{Outcome, Side, set_times};
 use super::tree::{differences, raw_differences, snapshot};
 use crate::support::{Mount, Service, pattern};
+use osirisfs::server::{Limits, Style};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,13 +19,31 @@ pub struct Wrong {
     pub what: String,
 }
 
-/// Plays a list on a fresh bucket. `options` are those of the mount. Gives how many operations did not fail (on both
+/// The mount under test.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    pub flags: &'static [&'static str],
+    /// The release of RGW that the embedded server is like.
+    pub style: Style,
+}
+
+impl Setup {
+    /// A fresh bucket; or a fresh folder on a real gateway, if the environment wants that.
+    pub fn service(&self) -> Service {
+        match std::env::var("OSIRISFS_MODEL_SERVICE").as_deref() {
+            Ok("rgw") => Service::rgw(),
+            _ => Service::embedded_as(self.style, Limits::default()),
+        }
+    }
+}
+
+/// Plays a list on a fresh bucket. Gives how many operations did not fail (on both
 /// sides).
-pub fn play(ops: &[Op], options: &[&str]) -> Result<usize, Wrong> {
-    let service = Service::embedded();
+pub fn play(ops: &[Op], setup: Setup) -> Result<usize, Wrong> {
+    let service = setup.service();
     let plain = service.folder().join("plain");
     std::fs::create_dir(&plain).unwrap();
-    let mount = service.mount_with(options);
+    let mount = service.mount_with(setup.flags);
     let guard = Guard::start(mount.root().to_owned());
     let mut game = Game {
         mounted: Side::new(mount.root().to_owned()),

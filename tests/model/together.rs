@@ -1,20 +1,19 @@
 //! Several programs at the same time, each in a folder of its own, while another renames and removes folders.
 
 use super::ops::Op;
-use super::play::Guard;
+use super::play::{Guard, Setup};
 use super::side::{Outcome, Side};
 use super::tree::{differences, raw_differences, snapshot};
-use crate::support::Service;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Plays the lists side by side.
-pub fn play_together(lists: &[Vec<Op>], options: &[&str]) -> Result<(), String> {
-    let service = Service::embedded();
+pub fn play_together(lists: &[Vec<Op>], setup: Setup) -> Result<(), String> {
+    let service = setup.service();
     let plain = service.folder().join("plain");
     fs::create_dir(&plain).unwrap();
-    let mut mount = service.mount_with(options);
+    let mut mount = service.mount_with(setup.flags);
     let guard = Guard::start(mount.root().to_owned());
     guard.at("several programs at once".to_owned());
     let done = AtomicBool::new(false);
