@@ -164,7 +164,9 @@ impl Fs {
         let is_default = typed.is_none() || typed == default(&ends.from.1);
         let new_type = default(&ends.to.1).filter(|new| is_default && Some(new) != typed.as_ref());
         let dirty = ends.inode.state().meta_dirty();
-        if !dirty && new_type.is_none() && object.size <= ONE_COPY {
+        // A copy that keeps the headers does not keep the storage class.
+        let classed = object.headers.as_ref().is_some_and(|headers| headers.storage_class.is_some());
+        if !dirty && new_type.is_none() && !classed && object.size <= ONE_COPY {
             let grants = self.grants(&ends.inode, source).await?;
             let stored = self.store.copy(source, Some(&object.etag), target, None, &grants).await?;
             return Ok((stored, None));

@@ -117,7 +117,8 @@ impl Fs {
             Some(inode) => self.grants(inode, &entry.key).await?,
             None => self.grants_at(&entry.key).await?,
         };
-        if entry.size <= ONE_COPY {
+        // A copy that keeps the headers does not keep the storage class.
+        if entry.size <= ONE_COPY && entry.storage_class.is_none() {
             self.store.copy(&entry.key, Some(&entry.etag), to, None, &grants).await?;
             return Ok(());
         }
@@ -125,6 +126,13 @@ impl Fs {
         let tags = if info.tag_count > 0 { self.store.get_tags(&entry.key).await? } else { Vec::new() };
         let object = super::object(&self.bucket, &entry.key, &info);
         let with = WriteHeaders { headers: info.headers, grants, tags };
+        if entry.size <= ONE_COPY {
+            self.store.copy(&entry.key, Some(&entry.etag), to, Some(&with), &with.grants).await?;
+            if !with.tags.is_empty() {
+                self.store.put_tags(to, &with.tags).await?;
+            }
+            return Ok(());
+        }
         self.copy_by_parts(&entry.key, &object, to, &with).await?;
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const STRICT_PATH: &AsciiSet = &STRICT.remove(b'/');
 
-const META: &str = "x-amz-meta-";
+pub(super) const META: &str = "x-amz-meta-";
 /// RGW (16, 18, 20) answers 500 to a longer name after `x-amz-meta-`.
 const LONGEST_META_NAME: usize = 80;
 

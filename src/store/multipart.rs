@@ -157,7 +157,7 @@ impl Store {
         let mut tries = Tries::new(self, COMPLETE, key, self.store_for);
         loop {
             if !honoured {
-                match tries.verdict(COMPLETE, key, condition, ours.as_ref()).await? {
+                match tries.verdict(COMPLETE, key, condition, ours.as_ref(), &extra).await? {
                     Verdict::Stored if tries.unclear => return self.completed(key, ours).await,
                     Verdict::Stored => return Err(lost(COMPLETE)),
                     Verdict::Lost(error) => return Err(error),
@@ -198,7 +198,7 @@ impl Store {
                     _ => Err(failure.error),
                 };
             }
-            if tries.settles(COMPLETE, key, condition, ours.as_ref(), &mut failure).await? {
+            if tries.settles(COMPLETE, key, condition, ours.as_ref(), &extra, &mut failure).await? {
                 return self.completed(key, ours).await;
             }
             tries.again(failure).await?;

@@ -2,9 +2,9 @@
 
 use super::errors_from_sdk::{Failure, Outcome};
 use super::exchange::{Answer, Extra};
-use super::headers::{is_encrypted, quoted};
+use super::headers::{META, is_encrypted, quoted};
 use super::retry::Tries;
-use super::{Condition, ETag, ErrorKind, Quirks, Result, StoreError};
+use super::{Condition, ETag, ErrorKind, ObjectInfo, Quirks, Result, StoreError};
 
 /// More bytes of headers than a service needs to take: Amazon takes 2 KiB of user metadata, RGW some 8 KiB in all.
 const MANY_HEADERS: usize = 6 << 10;
@@ -27,6 +27,7 @@ impl Tries {
         key: &str,
         condition: &Condition,
         ours: Option<&ETag>,
+        sent: &Extra,
         failure: &mut Failure,
     ) -> Result<bool> {
         let refused = failure.is(ErrorKind::PreconditionFailed);
@@ -37,7 +38,7 @@ impl Tries {
         if *condition == Condition::Always || !doubtful {
             return Ok(false);
         }
-        match self.verdict(op, key, condition, ours).await? {
+        match self.verdict(op, key, condition, ours, sent).await? {
             Verdict::Stored if failure.unclear || self.unclear => Ok(true),
             // Without an attempt of ours that may have been carried out, equal bytes are someone else's.
             Verdict::Stored => Err(lost(op)),
@@ -49,32 +50,42 @@ impl Tries {
         }
     }
 
-    /// HEAD and compare. `ours`: the etag of what was sent, if it may have arrived.
+    /// HEAD and compare. `ours`: the etag of what was sent, if it may have arrived; `sent`: its headers.
     pub(super) async fn verdict(
         &self,
         op: &'static str,
         key: &str,
         condition: &Condition,
         ours: Option<&ETag>,
+        sent: &Extra,
     ) -> Result<Verdict> {
         let now = match self.asker().head(key).await {
-            Ok(info) => Some(info.etag),
+            Ok(info) => Some(info),
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(error),
         };
         let holds = match condition {
             Condition::Always => true,
             Condition::Absent => now.is_none(),
-            Condition::Match(etag) => now.as_ref() == Some(etag),
+            Condition::Match(etag) => now.as_ref().is_some_and(|now| now.etag == *etag),
         };
         Ok(if holds {
             Verdict::Again
-        } else if now.is_some() && now.as_ref() == ours {
+        } else if now.is_some_and(|now| ours == Some(&now.etag) && !contradicts(&now, sent)) {
             Verdict::Stored
         } else {
             Verdict::Lost(lost(op))
         })
     }
+}
+
+/// Equal bytes do not show whose they are: several clients may have made the same empty file. Then its user metadata
+/// tells, such as a time to the nanosecond. Only plain text counts, which every service gives back as it was sent.
+fn contradicts(now: &ObjectInfo, sent: &Extra) -> bool {
+    sent.headers.iter().any(|(name, value)| {
+        let there = name.strip_prefix(META).and_then(|name| now.headers.user.get(name));
+        value.bytes().all(|byte| byte.is_ascii_graphic()) && there.is_some_and(|there| there != value)
+    })
 }
 
 /// Someone else's write came first.

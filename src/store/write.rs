@@ -48,7 +48,7 @@ impl Store {
         let mut tries = Tries::new(self, OP, key, self.store_for).with_upload(body.len());
         loop {
             if !honoured {
-                match tries.verdict(OP, key, condition, Some(&ours)).await? {
+                match tries.verdict(OP, key, condition, Some(&ours), &extra).await? {
                     // An earlier attempt has arrived after all.
                     Verdict::Stored if tries.unclear => return Ok(Stored { etag: ours }),
                     Verdict::Stored => return Err(lost(OP)),
@@ -74,7 +74,7 @@ impl Store {
                 },
                 Err(failure) => failure,
             };
-            if tries.settles(OP, key, condition, Some(&ours), &mut failure).await? {
+            if tries.settles(OP, key, condition, Some(&ours), &extra, &mut failure).await? {
                 return Ok(Stored { etag: ours });
             }
             tries.again(explain(failure, &extra)).await?;

@@ -56,6 +56,24 @@ async fn a_lost_answer_of_an_exclusive_put_is_found_out() {
     }
 }
 
+/// Several clients may make the same empty file: after a lost answer its metadata tells whose it is.
+#[tokio::test]
+async fn equal_bytes_with_other_metadata_are_not_ours() {
+    for (mtime, won) in [("1234567890.000000001", true), ("1234567890.000000002", false)] {
+        let fake = Fake::start(move |n, request| match (n, request.method.as_str()) {
+            (0, _) => Reply::lost(),
+            (_, "HEAD") => Reply::head(5, &format!("ETag: \"{HELLO}\"\r\nx-amz-meta-mtime: {mtime}")),
+            _ => Reply::error(412, "PreconditionFailed"),
+        })
+        .await;
+        let store = fake.conditional_store(5.0).await;
+        let mut with = WriteHeaders::default();
+        with.headers.user.insert("mtime".into(), "1234567890.000000001".into());
+        let result = store.put("k", hello(), &with, &Condition::Absent).await;
+        assert_eq!(result.is_ok(), won, "{result:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_clean_refusal_needs_no_second_look() {
     let fake = Fake::start(|_, _| Reply::error(412, "PreconditionFailed")).await;
