@@ -2,7 +2,7 @@
 
 use super::mount;
 use crate::ops::{is_there, names, open_rw, read, text, write};
-use crate::support::{Service, assert_same, errno, noise, pattern, sh, soon};
+use crate::support::{Service, assert_same, errno, noise, pattern, python, sh, soon};
 use osirisfs::server::{Fault, Style};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -72,11 +72,25 @@ fn conflicts_of_large_files_on_every_release() {
         let (m, n) = (mount(&service), mount(&service));
         let (ours, theirs) = (pattern(1, 30 << 20), pattern(2, 30 << 20));
         write(&m.path("f"), "base");
-        let file = open_rw(&n.path("f"));
-        write(&m.path("f"), &theirs);
-        let result = file.write_all_at(&ours, 0).and_then(|()| file.sync_all());
-        assert_eq!(errno(result), libc::ESTALE, "{style:?}");
-        drop(file);
+        fs::write(service.folder().join("ours"), &ours).unwrap();
+        let script = format!(
+            "import os, time\n\
+             f = os.open('f', os.O_RDWR)\n\
+             open('{0}/opened', 'w').close()\n\
+             while not os.path.exists('{0}/go'): time.sleep(0.01)\n\
+             os.write(f, open('{0}/ours', 'rb').read())\n\
+             try: os.fsync(f)\n\
+             except OSError as e: print(e.errno)\n",
+            service.folder().display()
+        );
+        // A program of its own: no other test's program can close its file and so be told in its place.
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| python(n.root(), &script).ok());
+            soon("the open file", || service.folder().join("opened").exists());
+            write(&m.path("f"), &theirs);
+            fs::write(service.folder().join("go"), "").unwrap();
+            assert_eq!(writer.join().unwrap(), format!("{}\n", libc::ESTALE), "{style:?}");
+        });
         let keys = s3.keys("");
         assert!(keys.len() == 2 && keys[0] == "f" && keys[1].starts_with("f.conflict-"), "{keys:?}");
         let (at_name, beside) = (s3.get("f"), s3.get(&keys[1]));

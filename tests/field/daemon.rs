@@ -37,7 +37,7 @@ fn walks_do_not_add_up() {
     let two = walk(3, 30_000);
     let ten = walk(8, 30_000);
     assert!(ten as f64 <= 1.1 * two as f64, "{two} KiB after the first walks, {ten} KiB after more");
-    assert!(ten.saturating_sub(some) <= 2 * 20_000, "{} KiB for 20,000 more objects", ten - some);
+    assert!(ten.saturating_sub(some) <= 3 * 20_000, "{} KiB for 20,000 more objects", ten - some);
 }
 
 /// Files that were looked at are forgotten when the kernel forgets them.
