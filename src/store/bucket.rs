@@ -21,7 +21,9 @@ impl Store {
             ErrorKind::NotFound => error.kind = ErrorKind::NoSuchBucket,
             // HEAD answers have no body: a listing tells a refused user from one that is not known.
             ErrorKind::Denied => {
-                let one = ListRequest { max_keys: 1, ..ListRequest::default() };
+                // Below the mounted prefix: some may list no more than that.
+                let prefix = self.inner.config.probe_prefix.clone();
+                let one = ListRequest { prefix, max_keys: 1, ..ListRequest::default() };
                 match self.list(one).await {
                     Ok(_) => return Ok(BucketInfo::default()),
                     Err(named) => return Err(named),
