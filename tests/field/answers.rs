@@ -126,8 +126,7 @@ fn refused_removals_keep_what_was_written() {
         file.write_all_at(b"not stored yet", 100).unwrap();
         bytes[100..114].copy_from_slice(b"not stored yet");
         service.server().on_request(Box::new(|request| {
-            let refused =
-                request.op == "DeleteObject" && request.key == "f" || request.op == "CopyObject" && request.key == "f";
+            let refused = request.key == "f" && ["DeleteObject", "CopyObject"].contains(&request.op);
             if refused { Fault::Status(403, "AccessDenied") } else { Fault::Pass }
         }));
         assert_eq!(errno(fs::remove_file(m.path("f"))), libc::EACCES);
