@@ -39,7 +39,8 @@ fn exclusive_create_on_every_release() {
         let busy = Arc::new(AtomicU32::new(0));
         let count = busy.clone();
         service.server().on_request(Box::new(move |request| {
-            let first_of_three = request.key.starts_with('x') && count.fetch_add(1, Ordering::Relaxed) % 3 == 0;
+            let first_of_three =
+                request.key.starts_with('x') && count.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
             if request.op == "PutObject" && first_of_three {
                 Fault::Status(409, "OperationAborted")
             } else {

@@ -4,7 +4,6 @@ mod answers;
 mod attributes;
 mod daemon;
 mod foreign;
-mod kept;
 mod listing;
 mod sizes;
 mod versions;
