@@ -35,6 +35,10 @@ on! { embedded:
         mkdir_and_rmdir rmdir_with_an_open_file removed_working_directory deep_trees readdir_and_stat_agree
         seek_in_a_directory remove_while_walking rewind_shows_changes group_from_the_directory
     }
+    kept {
+        small_objects_keep_their_headers large_objects_keep_their_headers directory_markers_keep_their_headers
+        a_replaced_file_starts_anew
+    }
     locks { flock record_locks }
     mapped {
         shared_mapping mapping_outlives_its_descriptor private_mapping mappings_and_writes_are_one programs_run
@@ -55,6 +59,21 @@ on! { embedded:
         small_file_in_any_order large_file_in_any_order large_file_with_a_late_header many_writers_of_one_file
     }
     xattrs { set_get_list_remove limits other_namespaces facts_of_the_service programs }
+}
+
+// What differs most between releases: conditions, copies, uploads.
+on! { embedded16:
+    create { exclusive_between_mounts open_sees_what_was_closed_elsewhere }
+    data { fsync_stores sparse_files }
+    kept {
+        small_objects_keep_their_headers large_objects_keep_their_headers directory_markers_keep_their_headers
+        a_replaced_file_starts_anew
+    }
+    names { odd_characters odd_characters_in_large_files }
+    remove { open_files_live_on unlink_while_streaming }
+    rename { rename_open_files rename_over_open_files rename_while_streaming rename_right_after_chmod }
+    rename_dir { rename_a_tree }
+    write { large_file_in_any_order large_file_with_a_late_header }
 }
 
 on! { plain:

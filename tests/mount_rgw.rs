@@ -5,6 +5,7 @@
 //! scripts/rgw up && eval "$(scripts/rgw env)" && cargo test --test mount_rgw
 //! ```
 
+mod ceph;
 mod interop;
 mod ops;
 mod programs;
@@ -30,6 +31,10 @@ cases! {
         }
         data { sparse_files preallocate_punch_and_seek fsync_stores blocks_and_space copies_inside_the_mount }
         dirs { mkdir_and_rmdir deep_trees readdir_and_stat_agree seek_in_a_directory remove_while_walking }
+        kept {
+            small_objects_keep_their_headers large_objects_keep_their_headers directory_markers_keep_their_headers
+        a_replaced_file_starts_anew
+        }
         mapped { shared_mapping programs_run }
         names { lengths long_keys not_utf8 odd_characters odd_characters_in_large_files }
         remove { unlink open_files_live_on unlink_while_streaming removed_elsewhere }
@@ -41,6 +46,9 @@ cases! {
         special { symbolic_links fifos_sockets_devices }
         write { small_file_in_any_order large_file_in_any_order large_file_with_a_late_header many_writers_of_one_file }
         xattrs { set_get_list_remove limits facts_of_the_service }
+    }
+    ceph: {
+        gc { copies_survive_garbage_collection }
     }
     programs: {
         copy { cp_a rsync_a tar }

@@ -171,6 +171,7 @@ impl Fs {
         parts: &[PartPlan],
         condition: &Condition,
     ) -> Result<Stored> {
+        let tags = self.tags(inode, &job.key).await?;
         let (id, ours) = match &job.upload {
             Some(id) => (id.clone(), false),
             None => (self.create_upload(&job.key, &self.write_headers(inode).await?).await?, true),
@@ -201,7 +202,14 @@ impl Fs {
             // Refused with an answer, so not completed.
             let _ = self.abort_upload(&job.key, &id).await;
         }
-        Ok(result?)
+        let stored = result?;
+        // RGW 16 takes no tags when an upload begins.
+        if !tags.is_empty()
+            && let Err(error) = self.store.put_tags(&job.key, &tags).await
+        {
+            tracing::warn!(key = job.key, %error, "stored, but without its tags");
+        }
+        Ok(stored)
     }
 
     async fn send_planned(

@@ -14,7 +14,7 @@ use std::time::{Instant, SystemTime};
 /// One entry of a directory.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Inode number; for a name that is not known yet a number that only fills the field.
+    /// Inode number; for a name that is not known yet the one that it would get.
     pub ino: u64,
     /// Pass it to the next call to go on after this entry.
     pub next: u64,
@@ -147,7 +147,7 @@ impl Fs {
             return inode.map(|inode| self.row(&inode, &listed.name, next, true));
         }
         let kind = if matches!(listed.what, Listed::Dir) { Kind::Dir } else { Kind::File };
-        let ino = (1 << 63) | next;
+        let ino = self.table.number(dir, &listed.name);
         Some(Row { ino, next, kind, name: listed.name.as_str().to_string(), entry: None })
     }
 

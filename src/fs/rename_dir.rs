@@ -128,12 +128,13 @@ impl Fs {
         let with = WriteHeaders { headers: info.headers, grants, tags };
         if entry.size <= ONE_COPY {
             self.store.copy(&entry.key, Some(&entry.etag), to, Some(&with), &with.grants).await?;
-            if !with.tags.is_empty() {
-                self.store.put_tags(to, &with.tags).await?;
-            }
-            return Ok(());
+        } else {
+            self.copy_by_parts(&entry.key, &object, to, &with).await?;
         }
-        self.copy_by_parts(&entry.key, &object, to, &with).await?;
+        // Neither a copy that replaces the headers nor an upload takes tags along on RGW 16.
+        if !with.tags.is_empty() {
+            self.store.put_tags(to, &with.tags).await?;
+        }
         Ok(())
     }
 

@@ -26,12 +26,18 @@ impl Fs {
             meta::content_changed(&mut headers);
         }
         meta::encode(&attrs, &xattrs, &mut headers)?;
-        let Some(object) = object else {
+        if object.is_none() {
             return Ok(WriteHeaders { headers, ..WriteHeaders::default() });
-        };
+        }
         let key = self.key(inode.ino, attrs.kind == Kind::Dir)?;
-        let tags = if object.tag_count > 0 { self.store.get_tags(&key).await? } else { Vec::new() };
+        let tags = self.tags(inode, &key).await?;
         Ok(WriteHeaders { headers, grants: self.grants(inode, &key).await?, tags })
+    }
+
+    /// The tags of the inode's object.
+    pub(super) async fn tags(&self, inode: &Inode, key: &str) -> Result<Vec<(String, String)>> {
+        let count = inode.state().object.as_ref().map_or(0, |object| object.tag_count);
+        if count == 0 { Ok(Vec::new()) } else { Ok(self.store.get_tags(key).await?) }
     }
 
     /// Headers of an object that is not there yet.

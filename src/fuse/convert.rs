@@ -5,7 +5,7 @@ use crate::meta::{Kind, Time};
 use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, TimeOrNow};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Inode numbers are never used again, so one generation does.
+/// A number is given out again only when the kernel has forgotten it, so one generation does.
 pub(super) const GENERATION: Generation = Generation(0);
 /// Preferred size of reads and writes: `cp` works in pieces of this size.
 const BLOCK_SIZE: u32 = 512 * 1024;

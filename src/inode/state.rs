@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime};
 /// One file, directory, link or special file that the kernel (or an operation) knows.
 #[derive(Debug)]
 pub struct Inode {
-    /// Its number; never used again for another.
+    /// Its number; no other known inode has it.
     pub ino: u64,
     /// Held for reading by writes and truncation, for writing by what needs the bytes to stand still or the name to
     /// stay: commit, rename, unlink. Two gates are taken in ascending order of their numbers.

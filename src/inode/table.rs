@@ -4,10 +4,13 @@ use super::{Inode, State};
 use crate::names::{self, Name, NameError};
 use crate::sync::{Ranked, TABLE};
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// The number of the mount's root directory, fixed by the FUSE protocol.
 pub const ROOT: u64 = 1;
+/// Numbers have 53 bits: scripting languages keep them in floating point.
+const NUMBERS: u64 = (1 << 53) - 1;
 
 /// The tree of known inodes.
 ///
@@ -23,7 +26,6 @@ pub struct Table {
 #[derive(Debug)]
 struct Tree {
     nodes: HashMap<u64, Node>,
-    next: u64,
     /// Nodes that the kernel does not know (any more).
     idle: HashSet<u64>,
 }
@@ -42,7 +44,7 @@ impl Table {
     pub fn new(prefix: &str, root: State) -> Table {
         let inode = Arc::new(Inode::new(ROOT, root));
         let node = Node { inode, parent: 0, name: None, lookups: 1, children: HashMap::new() };
-        let tree = Tree { nodes: HashMap::from([(ROOT, node)]), next: ROOT + 1, idle: HashSet::new() };
+        let tree = Tree { nodes: HashMap::from([(ROOT, node)]), idle: HashSet::new() };
         Table { prefix: prefix.to_string(), tree: Ranked::new(tree) }
     }
 
@@ -65,6 +67,11 @@ impl Table {
             return Some((tree.nodes.get(&ino)?.inode.clone(), false));
         }
         Some((tree.add(parent, name, state()), true))
+    }
+
+    /// The number that a name would get that is not known yet.
+    pub fn number(&self, parent: u64, name: &Name) -> u64 {
+        self.tree.lock().number(parent, name)
     }
 
     /// Adds an inode under a name; a known one of that name loses it.
@@ -233,8 +240,7 @@ impl Table {
 
 impl Tree {
     fn add(&mut self, parent: u64, name: &Name, state: State) -> Arc<Inode> {
-        let ino = self.next;
-        self.next += 1;
+        let ino = self.number(parent, name);
         let inode = Arc::new(Inode::new(ino, state));
         let node =
             Node { inode: inode.clone(), parent, name: Some(name.clone()), lookups: 0, children: HashMap::new() };
@@ -244,6 +250,19 @@ impl Tree {
             node.children.insert(name.clone(), ino);
         }
         inode
+    }
+
+    /// A number that the same name had when it was known before, in this mount or an earlier one, unless another inode
+    /// has it: tar, git and backup programs take a file with another number for another file, and the kernel may
+    /// forget and look up again at any time.
+    fn number(&self, parent: u64, name: &Name) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (parent, name.as_str()).hash(&mut hasher);
+        let mut ino = hasher.finish() & NUMBERS;
+        while ino <= ROOT || self.nodes.contains_key(&ino) {
+            ino = (ino + 1) & NUMBERS;
+        }
+        ino
     }
 
     fn unname(&mut self, parent: u64, name: &Name) {

@@ -7,6 +7,7 @@ pub mod attrs;
 pub mod create;
 pub mod data;
 pub mod dirs;
+pub mod kept;
 pub mod locks;
 pub mod mapped;
 pub mod names;

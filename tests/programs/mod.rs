@@ -8,7 +8,7 @@ pub mod git;
 pub mod save;
 pub mod tools;
 
-use crate::support::{Mount, Service, sh};
+use crate::support::{Service, sh};
 use std::path::{Path, PathBuf};
 
 /// A small source tree of the ordinary kinds of things, in a folder outside of the mount.
@@ -25,19 +25,19 @@ pub fn tree(service: &Service) -> PathBuf {
     tree
 }
 
-/// Everything that `stat` and `cat` tell of a tree, a line a file, sorted.
+/// Everything that lstat, readlink and the content tell of a tree, a line a thing, sorted. (Types are from lstat: a
+/// listing of a fresh mount does not know links.)
 pub fn inventory(root: &Path) -> String {
-    inventory_but(root, "%f %u:%g %Y %n")
-}
-
-/// The same with another format of stat(1); directories' sizes differ by file system and are left out.
-pub fn inventory_but(root: &Path, format: &str) -> String {
-    let list = format!(
-        "find . -mindepth 1 -print0 | LC_ALL=C sort -z | xargs -0r stat -c '{format}'\n\
-         find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum\n\
-         find . -type l -printf '%p -> %l\\n' | LC_ALL=C sort"
-    );
-    sh(root, &list).ok()
+    let script = "import hashlib, os, stat\n\
+        lines = []\n\
+        for folder, folders, files in os.walk('.'):\n\
+        \x20   for name in folders + files:\n\
+        \x20       path = os.path.join(folder, name); s = os.lstat(path); what = ''\n\
+        \x20       if stat.S_ISREG(s.st_mode): what = '%d %s' % (s.st_size, hashlib.md5(open(path, 'rb').read()).hexdigest())\n\
+        \x20       if stat.S_ISLNK(s.st_mode): what = '-> ' + os.readlink(path)\n\
+        \x20       lines.append('%s %o %d:%d %d %s' % (path, s.st_mode, s.st_uid, s.st_gid, s.st_mtime, what))\n\
+        print('\\n'.join(sorted(lines)))\n";
+    crate::support::python(root, script).ok()
 }
 
 /// Lines in which two inventories differ, so that a failure can be read.
@@ -51,9 +51,4 @@ pub fn assert_same_tree(what: &str, left: &str, right: &str) {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     panic!("{what}: only left {:#?}, only right {:#?}", only(left, right), only(right, left));
-}
-
-/// A look at every link, so that `find -type l` knows them.
-pub fn look_at_all(m: &Mount) {
-    sh(m.root(), "find . -mindepth 1 -print0 | xargs -0r stat > /dev/null").ok();
 }

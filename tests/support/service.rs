@@ -48,6 +48,11 @@ impl Service {
         Service::embedded_as(Style::default(), Limits::default())
     }
 
+    /// The same, as RGW 16 behaves.
+    pub fn embedded16() -> Service {
+        Service::embedded_as(Style::Rgw16, Limits::default())
+    }
+
     /// The same with other rules.
     pub fn embedded_as(style: Style, limits: Limits) -> Service {
         Service::new(|runtime| {
@@ -87,6 +92,11 @@ impl Service {
     /// Whether this is a plain folder, without S3 below.
     pub fn is_plain(&self) -> bool {
         matches!(self.place, Place::Plain)
+    }
+
+    /// Whether this is the server of this process.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.place, Place::Embedded(_))
     }
 
     /// Mounts with the defaults.

@@ -1,0 +1,3 @@
+//! What only a Ceph can show.
+
+pub mod gc;
