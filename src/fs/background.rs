@@ -102,6 +102,17 @@ impl Fs {
         drop(gone);
     }
 
+    /// Takes the inode off the list unless it has changed again: a change comes under the state's lock first, then onto
+    /// the list.
+    pub(super) fn forget_if_stored(&self, inode: &Inode) {
+        let state = inode.state();
+        if state.unlinked || !state.is_dirty() {
+            let gone = self.dirty.lock().remove(&inode.ino);
+            drop(state);
+            drop(gone);
+        }
+    }
+
     fn store_due(self: &Arc<Self>) {
         let now = Instant::now();
         let due: Vec<Arc<Inode>> = {
@@ -126,16 +137,16 @@ impl Fs {
     }
 
     fn stored_or_again(self: &Arc<Self>, inode: &Arc<Inode>, result: super::Result<()>) {
+        let Err(error) = result else {
+            if let Some(waiting) = self.dirty.lock().get_mut(&inode.ino) {
+                waiting.busy = false;
+            }
+            return self.forget_if_stored(inode);
+        };
         let still_dirty = inode.state().is_dirty() && !inode.state().unlinked;
         let mut dirty = self.dirty.lock();
         let Some(waiting) = dirty.get_mut(&inode.ino) else { return };
         waiting.busy = false;
-        let Err(error) = result else {
-            if !still_dirty {
-                dirty.remove(&inode.ino);
-            }
-            return;
-        };
         let refused = error.is_final();
         if !still_dirty || refused || matches!(error, FsError::Conflict(_)) {
             dirty.remove(&inode.ino);

@@ -63,7 +63,7 @@ impl Fs {
         if inode.state().meta_dirty() {
             self.commit_meta(inode).await?;
         }
-        self.forget_dirty(inode.ino);
+        self.forget_if_stored(inode);
         Ok(())
     }
 

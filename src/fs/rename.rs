@@ -143,9 +143,7 @@ impl Fs {
             state.attrs.ctime = super::now();
             state.asked = Some(Instant::now());
         }
-        if !ends.inode.state().meta_dirty() {
-            self.forget_dirty(ends.inode.ino);
-        }
+        self.forget_if_stored(&ends.inode);
         self.moved(&ends);
         Ok(())
     }

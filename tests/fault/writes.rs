@@ -250,6 +250,29 @@ fn a_slow_completion_is_waited_for_and_not_aborted() {
     }
 }
 
+/// A change of attributes that comes while an earlier one is on its way is stored, too.
+#[test]
+fn attributes_that_change_while_they_are_stored_are_stored() {
+    let service = Service::embedded();
+    let proxy = service.proxy();
+    service.s3().put("d/f", "content");
+    service.s3().put("d/", "");
+    let mount = service.mount_through(&proxy, &[]);
+    proxy.rule(|request| match request.op {
+        "CopyObject" => Spoil::Hold(Duration::from_secs(2)),
+        _ => Spoil::Pass,
+    });
+    sh(mount.root(), "chmod 600 d/f; chmod 700 d").ok();
+    soon("both on their way", || proxy.count("CopyObject") == 2);
+    sh(mount.root(), "chmod 640 d/f; chmod 750 d").ok();
+    std::thread::sleep(Duration::from_secs(3));
+    mount.umount();
+    for (key, wanted) in [("d/f", 0o640), ("d/", 0o750)] {
+        let mode: u32 = service.s3().meta(key, "mode").unwrap().parse().unwrap();
+        assert_eq!(mode & 0o7777, wanted, "{key}");
+    }
+}
+
 fn sent(proxy: &Proxy) -> usize {
     proxy.up() as usize
 }
