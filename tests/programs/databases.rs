@@ -23,8 +23,9 @@ pub fn sqlite_many_processes(service: &Service) {
     let insert = service.folder().join("insert.py");
     let script = format!(
         "sqlite3 db 'CREATE TABLE t (who INTEGER, n INTEGER);'\n\
-         for who in 1 2 3; do python3 {0} $who & pids[$who]=$!; done\n\
-         sleep 1; kill -9 ${{pids[3]}}; wait ${{pids[1]}} ${{pids[2]}}",
+         for who in 1 2; do python3 {0} $who 200 & pids[$who]=$!; done\n\
+         python3 {0} 3 1000000 & pids[3]=$!\n\
+         wait ${{pids[1]}} ${{pids[2]}}; kill -9 ${{pids[3]}}; wait ${{pids[3]}} || true",
         insert.display()
     );
     sh(m.root(), &script).ok();
@@ -37,7 +38,7 @@ pub fn sqlite_many_processes(service: &Service) {
 
 const INSERT: &str = "import sqlite3, sys\n\
     db = sqlite3.connect('db', timeout=60, isolation_level=None)\n\
-    for n in range(1, 201):\n\
+    for n in range(1, int(sys.argv[2]) + 1):\n\
     \x20   db.execute('INSERT INTO t VALUES (?, ?)', (int(sys.argv[1]), n))\n";
 
 /// The write-ahead log lives in shared memory between the processes of this machine.

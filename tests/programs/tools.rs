@@ -56,8 +56,9 @@ pub fn find_du_df_stat(service: &Service) {
             sh(m.root(), "du --apparent-size -B1 a/f; stat -c '%A %h %s %F' a/b/g a/link").ok(),
             "700001\ta/f\n-rwsr-xr-x 1 5000 regular file\nlrwxrwxrwx 1 1 symbolic link\n"
         );
+        // A plain df looks at every mount of the machine, and other tests leave dead ones for a while.
         let df = "df -B1 . | tail -n 1 | awk '{ print ($2 > 0), ($4 > 0), ($2 >= $3) }'; df -i . > /dev/null; \
-                  df --output=fstype . | tail -n 1; stat -f -c %l .; df | grep -c \"$(pwd -P)$\"";
+                  df --output=fstype . | tail -n 1; stat -f -c %l .; (df 2> /dev/null || true) | grep -c \"$(pwd -P)$\"";
         let said = sh(m.root(), df).ok();
         assert!(said == "1 1 1\nfuse.osirisfs\n255\n1\n", "{said}");
         assert_eq!(sh(m.root(), "ls -lR . | grep '?????' || true").ok(), "");
