@@ -79,29 +79,38 @@ impl Fs {
     async fn commit_bytes(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
         self.parts_landed(inode).await;
         self.resend_failed(inode).await?;
-        let Some(job) = self.job(inode)? else { return Ok(()) };
-        let condition = self.condition(&job);
-        let done = match &job.plan {
-            Plan::Nothing | Plan::MetaOnly => {
-                let mut state = inode.state();
-                state.draft = None;
-                return Ok(());
+        loop {
+            let Some(job) = self.job(inode)? else { return Ok(()) };
+            let condition = self.condition(&job);
+            let one_put = matches!(job.plan, Plan::Put);
+            if !self.may_precede_answer(inode, &condition, one_put).await? && self.settle_unseen(inode).await? {
+                continue;
             }
-            Plan::Put => self.put(inode, &job, &job.key, &condition).await,
-            Plan::Multipart(parts) => self.multipart(inode, &job, parts, &condition).await,
-        };
-        match done {
-            Ok(stored) => {
-                self.install(inode, &job, stored).await;
-                Ok(())
-            }
-            Err(FsError::Store(error)) if error.kind == ErrorKind::PreconditionFailed => {
-                self.conflict(inode, &job, error).await
-            }
-            Err(error) => {
-                inode.state().refused = error.is_final();
-                Err(error)
-            }
+            let done = match &job.plan {
+                Plan::Nothing | Plan::MetaOnly => {
+                    let mut state = inode.state();
+                    state.draft = None;
+                    return Ok(());
+                }
+                Plan::Put => self.put(inode, &job, &job.key, &condition).await,
+                Plan::Multipart(parts) => self.multipart(inode, &job, parts, &condition).await,
+            };
+            return match done {
+                Ok(stored) => {
+                    self.install(inode, &job, stored).await;
+                    Ok(())
+                }
+                Err(FsError::Store(error)) if error.kind == ErrorKind::PreconditionFailed => {
+                    if self.settle_unseen(inode).await? {
+                        continue;
+                    }
+                    self.conflict(inode, &job, error).await
+                }
+                Err(error) => {
+                    inode.state().refused = error.is_final();
+                    Err(error)
+                }
+            };
         }
     }
 
@@ -269,6 +278,7 @@ impl Fs {
             cold: false,
         }));
         state.draft = None;
+        state.unseen = None;
         state.refused = false;
         state.size = job.size;
         state.knowledge = Knowledge::Full;

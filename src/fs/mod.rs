@@ -29,6 +29,7 @@ mod statahead;
 mod statfs;
 mod stream;
 mod sync;
+mod unseen;
 mod uploads;
 mod write;
 mod xattr;

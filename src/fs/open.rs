@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// A file up to this size comes whole with its open.
 const WHOLE: u64 = 8 * BLOCK;
-/// After OPEN sent the kernel back to LOOKUP, the OPEN that follows within this time need not ask again.
+/// After a LOOKUP that asked, the OPEN that follows it within this time need not ask again.
 const REVALIDATED: Duration = Duration::from_secs(2);
 
 /// How a file is to be opened.
@@ -49,6 +49,7 @@ impl Fs {
         if is_dir {
             return Err(FsError::is_dir());
         }
+        self.note_opened(ino);
         {
             // With the gate held, a rename over this file or its removal comes either before this open (then the kernel
             // looks the name up again) or after it (then its bytes are kept for this handle).
@@ -88,12 +89,23 @@ impl Fs {
         Ok(Opened { fh: self.handles.add(inode, want.read, want.write), keep_cache })
     }
 
+    /// The directory learns that what is looked up in it is also opened.
+    fn note_opened(&self, ino: u64) {
+        if let Some((parent, _)) = self.table.place(ino)
+            && let Some(dir) = self.table.get(parent)
+            && let Some(known) = dir.state().dir.as_mut()
+        {
+            known.ahead.opened = (known.ahead.opened + 1).min(known.ahead.looked);
+        }
+    }
+
     /// Makes sure that the inode is what the service has now. The question carries the first bytes back, so that open
     /// and first read are one round trip, unless the bytes are here already.
     async fn revalidate(self: &Arc<Self>, inode: &Arc<Inode>, read: bool) -> Result<()> {
         let (known, size, pages, cold) = {
             let mut state = inode.state();
-            if state.revalidated.take().is_some_and(|at| at.elapsed() < REVALIDATED) {
+            let (revalidated, walked) = (state.revalidated.take(), state.walked.take());
+            if revalidated.or(walked).is_some_and(|at| at.elapsed() < REVALIDATED) {
                 return Ok(());
             }
             let Some(object) = state.object.clone() else { return Ok(()) };

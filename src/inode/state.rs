@@ -1,6 +1,6 @@
 //! What is known of one inode.
 
-use super::DirState;
+use super::{DirState, Look};
 use crate::cache::Identity;
 use crate::draft::Draft;
 use crate::meta::{Attrs, Kind, Xattrs};
@@ -116,6 +116,11 @@ pub struct State {
     /// OPEN found another object than the kernel's attributes say and sent the kernel back to LOOKUP; its next OPEN
     /// need not ask again.
     pub revalidated: Option<Instant>,
+    /// When a LOOKUP asked the service and gave the name to the kernel without a lifetime: an OPEN that comes before the
+    /// next LOOKUP belongs to the same open(2), and need not ask once more.
+    pub walked: Option<Instant>,
+    /// Of a new file: what another client may have stored under the name before it was created, not answered yet.
+    pub unseen: Option<Look>,
 }
 
 impl State {
@@ -146,6 +151,8 @@ impl State {
             target: None,
             dir,
             revalidated: None,
+            walked: None,
+            unseen: None,
         }
     }
 
