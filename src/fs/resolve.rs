@@ -50,11 +50,13 @@ impl Fs {
         let marker_key = names::dir_key(&dir_key, name);
         let asked = Instant::now();
         match self.hint(&dir_key, parent, name)? {
-            Hint::File { small } => match self.start_look(&file_key, small).await {
-                Ok(seen) => return Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error.into()),
-            },
+            Hint::File { small, listed } => {
+                match self.start_look(&file_key, small, listed.as_ref().map(|(listing, at)| (listing, *at))).await {
+                    Ok(seen) => return Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
+                    Err(error) if error.is_not_found() => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
             Hint::Dir => match self.head(&marker_key?).await {
                 Ok(seen) => return Ok(self.apply_dir(parent, name, Some(&seen.info), seen.asked)),
                 Err(error) if error.is_not_found() => return Ok(self.apply_dir(parent, name, None, asked)),
@@ -114,10 +116,11 @@ impl Fs {
             if !reads {
                 self.stat_ahead(dir_key, known, &listing, index);
             }
-            return Ok(Hint::File { small: reads && (1..=BLOCK).contains(&entry.size) });
+            let small = reads && (1..=BLOCK).contains(&entry.size);
+            return Ok(Hint::File { small, listed: Some((listing.clone(), index)) });
         }
         known.asked_lookups += 1;
-        Ok(if known_file { Hint::File { small: false } } else { Hint::None })
+        Ok(if known_file { Hint::File { small: false, listed: None } } else { Hint::None })
     }
 
     fn worth_listing(&self, parent: u64) -> Result<bool> {
@@ -216,6 +219,8 @@ enum Hint {
     /// `small`: a GET brings its bytes along with its headers.
     File {
         small: bool,
+        /// Where a listing shows it.
+        listed: Option<(Arc<Listing>, usize)>,
     },
     Dir,
     None,

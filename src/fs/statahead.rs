@@ -9,7 +9,7 @@ use crate::inode::{DirState, Listed, Listing, Look, Seen};
 use crate::meta;
 use crate::store::{ErrorKind, GetRequest, ObjectInfo, StoreError};
 use crate::sync::{LEAF, Ranked};
-use futures::future::FutureExt;
+use futures::future::{FutureExt, ready};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,24 +26,43 @@ const WINDOW: usize = 4 * WIDE;
 impl Fs {
     /// HEAD of a file's or a marker's key. Callers at the same time share one request.
     pub(super) async fn head(self: &Arc<Self>, key: &str) -> Result<Arc<Seen>> {
-        Ok(self.start_look(key, false).await?)
+        Ok(self.start_look(key, false, None).await?)
     }
 
-    /// HEAD, or (`small`) a GET that brings the bytes of a small object into the cache as well.
-    pub(super) fn start_look(self: &Arc<Self>, key: &str, small: bool) -> Look {
+    /// HEAD, or (`small`) a GET that brings the bytes of a small object into the cache as well. `listed`: where the
+    /// answer is noted.
+    pub(super) fn start_look(self: &Arc<Self>, key: &str, small: bool, listed: Option<(&Arc<Listing>, usize)>) -> Look {
         let mut flying = self.heads.flying.lock();
         if let Some(head) = flying.get(key) {
             return head.clone();
         }
+        // Under the lock: an answer is noted before it stops flying.
+        if let Some((listing, at)) = listed
+            && let Some(Some(seen)) = listing.entries[at].seen.get()
+        {
+            return ready(Ok(seen.clone())).boxed().shared();
+        }
+        let listed = listed.map(|(listing, at)| (listing.clone(), at));
         let (fs, owned) = (self.clone(), key.to_string());
         let head = async move {
             let asked = Instant::now();
             let answer = if small { fs.get_small(&owned).await } else { fs.store.head(&owned).await };
-            fs.heads.flying.lock().remove(&owned);
-            let info = answer?;
             let is_dir = owned.ends_with('/');
-            let (attrs, xattrs) = meta::decode(&info.headers, is_dir, info.size, info.modified, &fs.options.defaults);
-            Ok(Arc::new(Seen { asked, info, attrs, xattrs }))
+            let answer = answer.map(|info| {
+                let (attrs, xattrs) =
+                    meta::decode(&info.headers, is_dir, info.size, info.modified, &fs.options.defaults);
+                Arc::new(Seen { asked, info, attrs, xattrs })
+            });
+            if let Some((listing, at)) = listed {
+                match &answer {
+                    Ok(seen) => drop(listing.entries[at].seen.set(Some(seen.clone()))),
+                    // A directory without marker.
+                    Err(error) if error.is_not_found() && is_dir => drop(listing.entries[at].seen.set(None)),
+                    Err(_) => {}
+                }
+            }
+            fs.heads.flying.lock().remove(&owned);
+            answer
         }
         .boxed()
         .shared();
@@ -96,16 +115,7 @@ impl Fs {
                 continue;
             }
             let slash = if matches!(entry.what, Listed::Dir) { "/" } else { "" };
-            let head = self.start_look(&format!("{dir_key}{}{slash}", entry.name), false);
-            let listing = listing.clone();
-            tokio::spawn(async move {
-                let seen = match head.await {
-                    Ok(seen) => Some(seen),
-                    Err(error) if error.is_not_found() && slash == "/" => None,
-                    Err(_) => return,
-                };
-                let _ = listing.entries[at].seen.set(seen);
-            });
+            drop(self.start_look(&format!("{dir_key}{}{slash}", entry.name), false, Some((listing, at))));
         }
     }
 }

@@ -25,7 +25,7 @@ impl Fs {
         {
             return Ok(None);
         }
-        Ok(Some(self.start_look(&self.file_key(parent, name)?, false)))
+        Ok(Some(self.start_look(&self.file_key(parent, name)?, false, None)))
     }
 
     /// Whether a commit under this condition may go ahead of the answer: the service refuses it if something is there.
@@ -52,7 +52,7 @@ impl Fs {
                 return Ok(false);
             }
             Err(error) => {
-                state.unseen = Some(self.start_look(&key, false));
+                state.unseen = Some(self.start_look(&key, false, None));
                 return Err(error.into());
             }
         };
