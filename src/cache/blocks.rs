@@ -1,5 +1,6 @@
 //! The blocks in memory and the flights that bring new ones.
 
+use super::slice::{Joined, Segment, Slice};
 use crate::store::{ETag, StoreError};
 use crate::sync::{CACHE, Ranked};
 use bytes::Bytes;
@@ -55,7 +56,7 @@ impl Hash for Identity {
 
 type BlockKey = (Arc<Identity>, u32);
 /// What a flight says of its block: nothing yet, or how it ended.
-pub(super) type Landing = Option<Result<Bytes, StoreError>>;
+pub(super) type Landing = Option<Result<Slice, StoreError>>;
 
 /// The LRU block cache, bounded in bytes.
 #[derive(Debug)]
@@ -66,7 +67,7 @@ pub struct BlockCache {
 
 #[derive(Debug)]
 struct Inner {
-    blocks: LruCache<BlockKey, Bytes>,
+    blocks: LruCache<BlockKey, Slice>,
     bytes: u64,
     flights: HashMap<BlockKey, watch::Receiver<Landing>>,
 }
@@ -74,7 +75,7 @@ struct Inner {
 /// How a wanted block is found.
 pub(super) enum Claim {
     /// In memory.
-    Here(Bytes),
+    Here(Slice),
     /// Somebody is fetching it.
     Coming(watch::Receiver<Landing>),
 }
@@ -109,14 +110,28 @@ impl BlockCache {
         inner.blocks.contains(&key) || inner.flights.contains_key(&key)
     }
 
-    /// The bytes of `range`, if all of them are in memory; one slice a block.
+    /// The bytes of `range`, if all of them are in memory, in as few pieces as they lie there.
     pub fn try_read(&self, id: &Arc<Identity>, range: Range<u64>) -> Option<Vec<Bytes>> {
+        let mut joined = Joined::default();
         let mut inner = self.inner.lock();
-        blocks_of(&range).map(|block| inner.blocks.get(&(id.clone(), block)).map(|b| cut(b, block, &range))).collect()
+        let mut key = (id.clone(), 0);
+        for block in blocks_of(&range) {
+            key.1 = block;
+            joined.push(cut(inner.blocks.get(&key)?, block, &range));
+        }
+        drop(inner);
+        Some(joined.finish())
     }
 
     /// Puts a whole block in, evicting the least recently used.
-    pub fn insert(&self, id: &Arc<Identity>, block: u32, bytes: Bytes) {
+    pub fn insert(&self, id: &Arc<Identity>, block: u32, bytes: &[u8]) {
+        let (segment, mut writer) = Segment::new(bytes.len());
+        writer.append(bytes);
+        self.put(id, block, Slice::of(&segment, 0..bytes.len()));
+    }
+
+    /// The same with memory that other blocks may share.
+    pub(super) fn put(&self, id: &Arc<Identity>, block: u32, bytes: Slice) {
         self.inner.lock().insert((id.clone(), block), bytes, self.capacity);
     }
 
@@ -151,7 +166,7 @@ impl BlockCache {
     }
 
     /// A promised block has arrived: visible to all from now on.
-    pub(super) fn land(&self, id: &Arc<Identity>, block: u32, landing: &watch::Sender<Landing>, bytes: Bytes) {
+    pub(super) fn land(&self, id: &Arc<Identity>, block: u32, landing: &watch::Sender<Landing>, bytes: Slice) {
         let key = (id.clone(), block);
         let mut inner = self.inner.lock();
         inner.flights.remove(&key);
@@ -168,20 +183,20 @@ impl BlockCache {
 }
 
 impl Inner {
-    fn insert(&mut self, key: BlockKey, bytes: Bytes, capacity: u64) {
-        self.bytes += cost(&bytes);
+    fn insert(&mut self, key: BlockKey, bytes: Slice, capacity: u64) {
+        self.bytes += bytes.segment().cache_one() + OVERHEAD;
         if let Some((_, old)) = self.blocks.push(key, bytes) {
-            self.bytes -= cost(&old);
+            self.gone(&old);
         }
         while self.bytes > capacity {
             let Some((_, old)) = self.blocks.pop_lru() else { break };
-            self.bytes -= cost(&old);
+            self.gone(&old);
         }
     }
-}
 
-fn cost(bytes: &Bytes) -> u64 {
-    bytes.len() as u64 + OVERHEAD
+    fn gone(&mut self, old: &Slice) {
+        self.bytes -= old.segment().drop_one() + OVERHEAD;
+    }
 }
 
 /// The numbers of the blocks that a byte range touches.
@@ -193,9 +208,9 @@ pub(super) fn blocks_of(range: &Range<u64>) -> Range<u32> {
 }
 
 /// The part of a block that lies in a byte range.
-pub(super) fn cut(bytes: &Bytes, block: u32, range: &Range<u64>) -> Bytes {
+pub(super) fn cut(bytes: &Slice, block: u32, range: &Range<u64>) -> Slice {
     let start = u64::from(block) * BLOCK;
-    let from = range.start.saturating_sub(start).min(bytes.len() as u64) as usize;
-    let to = range.end.saturating_sub(start).min(bytes.len() as u64) as usize;
-    bytes.slice(from..to.max(from))
+    let from = range.start.saturating_sub(start).min(BLOCK) as usize;
+    let to = range.end.saturating_sub(start).min(BLOCK) as usize;
+    bytes.part(from..to.max(from))
 }

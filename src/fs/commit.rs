@@ -303,7 +303,7 @@ impl Fs {
         while at < size {
             let end = (at + BLOCK).min(size);
             let Ok(bytes) = draft.scratch.read(at..end) else { return };
-            self.fetch.cache().insert(id, (at / BLOCK) as u32, bytes);
+            self.fetch.cache().insert(id, (at / BLOCK) as u32, &bytes);
             at = end;
         }
     }

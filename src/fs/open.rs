@@ -56,8 +56,9 @@ impl Fs {
             let gate = if local { None } else { Some(inode.gate.read().await) };
             {
                 let state = inode.state();
-                // Of a file without a name only open handles keep the bytes.
-                if state.unlinked && state.opens == 0 {
+                // Of a file without a name only open handles keep the bytes. Where the name has another object now, the
+                // open means that one.
+                if state.superseded || state.unlinked && state.opens == 0 {
                     return Err(FsError::stale());
                 }
             }

@@ -105,6 +105,8 @@ pub struct State {
     pub conflicted: bool,
     /// The name is gone; open handles live on.
     pub unlinked: bool,
+    /// The name went to another client's object: an OPEN that the kernel's old dentry leads here looks the name up again.
+    pub superseded: bool,
     /// Where the object went when the name was removed under an open handle: the hidden key.
     pub orphan: Option<String>,
     /// The kernel's page cache was filled from these bytes.
@@ -146,6 +148,7 @@ impl State {
             reverted: false,
             conflicted: false,
             unlinked: false,
+            superseded: false,
             orphan: None,
             pages: None,
             target: None,
