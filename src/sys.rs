@@ -9,8 +9,8 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, io};
 
 /// Splits the process in two. Refused when it has more than one thread: in the child the others would be missing
@@ -90,6 +90,18 @@ unsafe impl Sync for Slab {}
 // SAFETY: it owns plain bytes.
 unsafe impl Send for Slab {}
 
+/// Slabs of this size are used again: the kernel clears each page of fresh memory, which took half of the time of
+/// reading a large file.
+const POOLED: usize = 1 << 20;
+/// So many wait for their next use.
+const SPARES: usize = 16;
+
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+fn spares() -> MutexGuard<'static, Vec<Vec<u8>>> {
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The one who may fill a [`Slab`].
 #[derive(Debug)]
 pub struct SlabWriter(Arc<Slab>);
@@ -97,7 +109,8 @@ pub struct SlabWriter(Arc<Slab>);
 impl Slab {
     /// An empty buffer for `capacity` bytes, and its writer.
     pub fn with_capacity(capacity: usize) -> (Arc<Slab>, SlabWriter) {
-        let mut bytes = ManuallyDrop::new(Vec::<u8>::with_capacity(capacity));
+        let spare = if capacity == POOLED { spares().pop() } else { None };
+        let mut bytes = ManuallyDrop::new(spare.unwrap_or_else(|| Vec::with_capacity(capacity)));
         // SAFETY: the pointer of a Vec is never null. Drop gives it back with the very capacity that the Vec has.
         let bytes_at = unsafe { NonNull::new_unchecked(bytes.as_mut_ptr()) };
         let slab =
@@ -122,7 +135,11 @@ impl Slab {
 impl Drop for Slab {
     fn drop(&mut self) {
         // SAFETY: made by a Vec of this capacity; nobody else frees it.
-        drop(unsafe { Vec::from_raw_parts(self.bytes.as_ptr(), 0, self.allocated) });
+        let bytes: Vec<u8> = unsafe { Vec::from_raw_parts(self.bytes.as_ptr(), 0, self.allocated) };
+        let mut spares = spares();
+        if self.capacity == POOLED && spares.len() < SPARES {
+            spares.push(bytes);
+        }
     }
 }
 

@@ -103,15 +103,15 @@ impl Fs {
     /// Makes sure that the inode is what the service has now. The question carries the first bytes back, so that open
     /// and first read are one round trip, unless the bytes are here already.
     async fn revalidate(self: &Arc<Self>, inode: &Arc<Inode>, read: bool) -> Result<()> {
-        let (known, size, pages, cold) = {
+        let (known, size, pages, cold, walked) = {
             let mut state = inode.state();
-            let (revalidated, walked) = (state.revalidated.take(), state.walked.take());
-            if revalidated.or(walked).is_some_and(|at| at.elapsed() < REVALIDATED) {
+            let walked = state.walked.take().is_some_and(|at| at.elapsed() < REVALIDATED);
+            if state.revalidated.take().is_some_and(|at| at.elapsed() < REVALIDATED) {
                 return Ok(());
             }
             let Some(object) = state.object.clone() else { return Ok(()) };
             let pages = state.pages.as_ref() == Some(&object.id);
-            (object.clone(), object.size, pages, object.cold)
+            (object.clone(), object.size, pages, object.cold, walked)
         };
         if cold && read {
             tracing::warn!(
@@ -127,6 +127,11 @@ impl Fs {
         };
         let asked = Instant::now();
         let here = pages || self.fetch.cache().has(&known.id, 0);
+        // Its lookup has just asked. Bytes that are to be read are fetched all the same: they are this version's for as long
+        // as the file is open.
+        if walked && (!read || here || size == 0) {
+            return Ok(());
+        }
         let info = if !read || here || size == 0 || inode.state().attrs.kind != Kind::File {
             self.store.head(&key).await
         } else {
