@@ -1,8 +1,10 @@
 //! The commands.
 
+mod config;
 mod control;
 mod daemon;
 mod demo;
+mod effective;
 mod exit;
 mod helper;
 mod logging;
@@ -57,6 +59,8 @@ enum Command {
     /// Unmount: wait until everything is stored and the daemon has ended
     #[command(alias = "unmount")]
     Umount(umount::Args),
+    /// Show which options a mount has, and where each came from
+    Config(config::Args),
     /// Try it out on this machine: a server, a mount, files copied in and compared
     Demo(demo::Args),
     /// Run the embedded S3 server by itself, for scripts and tests
@@ -87,6 +91,7 @@ fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
+        Command::Config(args) => config::run(args),
         Command::Demo(args) => demo::run(args),
         Command::ServeS3(args) => serve_s3::run(args),
     }
