@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod ending;
+mod reload;
 mod signals;
 
 use signals::Signals;
@@ -31,12 +32,14 @@ const OPENING: Duration = Duration::from_secs(30);
 
 /// Serves a mount from start to end. Gives the exit code; what went wrong before the mount answered is told through
 /// `ready`, later things go to the log.
-pub fn run(settings: Settings, ready: Ready) -> u8 {
+///
+/// At SIGUSR1 `again` reads the options and files once more; what can be changed while mounted is then changed.
+pub fn run(settings: Settings, ready: Ready, again: Again) -> u8 {
     let runtime = match prepare(&settings) {
         Ok(runtime) => runtime,
         Err(failure) => return give_up(ready, failure),
     };
-    let code = runtime.block_on(live(settings, ready));
+    let code = runtime.block_on(live(settings, ready, again));
     // Requests that nobody waits for any more do not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
@@ -75,7 +78,10 @@ struct Running {
     store: Store,
 }
 
-async fn live(settings: Settings, ready: Ready) -> u8 {
+/// Reads the settings once more.
+pub type Again = Box<dyn Fn() -> Result<Settings, Failure> + Send>;
+
+async fn live(settings: Settings, ready: Ready, again: Again) -> u8 {
     let signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(e) => return give_up(ready, Failure::other(format!("signals cannot be caught: {e}"))),
@@ -95,7 +101,8 @@ async fn live(settings: Settings, ready: Ready) -> u8 {
         tracing::warn!("the mount command went away while mounting: unmounting again");
         signals.count_one();
     }
-    notify::notify("READY=1");
+    let _told = notify::keep_telling(&running.fs, settings.mountpoint.clone(), settings.source());
+    let _reload = reload::at_signal(again);
     let not_stored = ending::serve_until_end(running, &settings.mountpoint, &signals).await;
     tracing::info!("the mount on {place} has ended");
     if not_stored.is_empty() { DONE } else { NOT_STORED }

@@ -13,6 +13,8 @@ pub struct Said {
     pub options: Options,
     /// Flags for the kernel, from `-o`.
     pub kernel: MountFlags,
+    /// `-o remount`: the kernel's flags of a mount that is there are to be changed.
+    pub remount: bool,
     /// The files that were looked for.
     pub files: Files,
     /// The words with everything in them, as clap read them last.
@@ -33,7 +35,7 @@ pub fn of_words(dash_o: &[String], words: &[OsString], env: &Env) -> Result<Said
         (options, matches) = parsed(words, &flags, &dash_o.flags)?;
     }
     options.origins = origins;
-    Ok(Said { options, kernel: dash_o.kernel, files, matches })
+    Ok(Said { options, kernel: dash_o.kernel, remount: dash_o.remount, files, matches })
 }
 
 /// The same for a bucket that is not to be mounted: with options of `-o` alone.

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -42,8 +42,36 @@ pub fn start(settings: &Settings) -> Result<(), ConfigError> {
         .with_ansi(colours)
         .with_writer(Log { target: Arc::new(target), secrets: Arc::new(secrets) });
     // A logger that is there already (in tests) stays.
-    let _ = if timed { builder.try_init() } else { builder.without_time().try_init() };
+    let _ = if timed {
+        let builder = builder.with_filter_reloading();
+        let handle = builder.reload_handle();
+        keep(move |filter| handle.reload(filter).is_ok());
+        builder.try_init()
+    } else {
+        let builder = builder.without_time().with_filter_reloading();
+        let handle = builder.reload_handle();
+        keep(move |filter| handle.reload(filter).is_ok());
+        builder.try_init()
+    };
     std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}")));
+    Ok(())
+}
+
+type Reload = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
+
+/// Changes the filter of the logger that was started. One for the process, as the logger is.
+static RELOAD: OnceLock<Reload> = OnceLock::new();
+
+fn keep(reload: impl Fn(EnvFilter) -> bool + Send + Sync + 'static) {
+    let _ = RELOAD.set(Box::new(reload));
+}
+
+/// Logs with another filter from here on.
+pub fn change(text: &str) -> Result<(), ConfigError> {
+    let filter = filter(text)?;
+    if let Some(reload) = RELOAD.get() {
+        reload(filter);
+    }
     Ok(())
 }
 

@@ -52,6 +52,16 @@ pub fn run(args: Args) -> Result<(), Failure> {
     outcome
 }
 
+/// Unmounts one mount, for other commands.
+pub fn plainly(path: &Path) -> Result<(), Failure> {
+    one(path, &Args { mountpoints: Vec::new(), all: false, lazy: false, force: false })
+}
+
+/// Takes it out of the tree although it is in use.
+pub fn lazily(path: &Path) -> Result<(), Failure> {
+    Ok(unmount::lazily(path)?)
+}
+
 fn one(path: &Path, args: &Args) -> Result<(), Failure> {
     let path = check::real(path)?;
     let mount = find(&path)?;

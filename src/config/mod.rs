@@ -12,6 +12,7 @@ pub mod options;
 pub mod origin;
 pub mod parse;
 pub mod resolve;
+pub mod s3fs;
 pub mod settings;
 
 pub use env::Env;

@@ -27,7 +27,7 @@ pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals
     };
     let mut given_up = None;
     if by_signal {
-        notify::notify("STOPPING=1");
+        notify::stopping();
         tracing::info!("asked to end: storing what is pending");
         given_up = save(&*fs, &probe, signals).await.err();
         let path = mountpoint.to_owned();
