@@ -4,15 +4,20 @@ mod config;
 mod control;
 mod daemon;
 mod demo;
+mod doctor;
 mod effective;
 mod exit;
 mod fstab;
 mod helper;
+mod list;
 mod logging;
+mod metrics;
 mod mount;
 mod notify;
 mod run;
 mod serve_s3;
+mod served;
+mod status;
 mod umount;
 mod unit;
 
@@ -78,6 +83,12 @@ enum Command {
     /// Unmount: wait until everything is stored and the daemon has ended
     #[command(alias = "unmount")]
     Umount(umount::Args),
+    /// Show how a mount is doing: the service, the cache, what waits to be stored, what went wrong
+    Status(status::Args),
+    /// List the mounts of this machine
+    List(list::Args),
+    /// Look whether everything that a mount needs is in order, and say what to do
+    Doctor(doctor::Args),
     /// Run a command with a bucket mounted, and unmount when it has ended: for batch jobs
     #[command(after_help = RUN_HELP)]
     Run(run::Args),
@@ -117,6 +128,9 @@ fn run_command(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
+        Command::Status(args) => status::run(args),
+        Command::List(args) => list::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Run(args) => run::run(args),
         Command::Unit(args) => unit::run(args),
         Command::Fstab(args) => fstab::run(args),

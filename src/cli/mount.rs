@@ -58,7 +58,7 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
         return match daemon::run(settings, Ready::nobody_waits(), again) {
             DONE => Ok(()),
             // It was told when it happened.
-            code => std::process::exit(code.into()),
+            code => Err(Failure::told(code)),
         };
     }
     match split().map_err(|e| Failure::other(format!("the daemon cannot be started: {e}")))? {

@@ -71,8 +71,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             if let Err(failure) = stored {
                 failure.report();
             }
-            // The command has told its own story.
-            std::process::exit(code.into())
+            Err(Failure::told(code))
         }
         (Err(failure), stored) => {
             if let Err(failure) = stored {
@@ -103,7 +102,7 @@ async fn mount(args: &Args, place: &Path, signals: &mut Signals) -> Result<(), F
                 return match status.success() {
                     true => Ok(()),
                     // It has said why.
-                    false => std::process::exit(NOT_MOUNTED.into()),
+                    false => Err(Failure::told(NOT_MOUNTED)),
                 };
             }
             number = signals.next() => pass_on(child.id(), number),

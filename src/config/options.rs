@@ -114,6 +114,14 @@ pub struct Options {
     #[arg(long, value_name = "LEVEL", default_value = "info", help_heading = RUNNING)]
     pub log: String,
 
+    /// Log each request to the service, with its time and size
+    #[arg(long, help_heading = RUNNING)]
+    pub log_requests: bool,
+
+    /// Serve metrics for Prometheus here: a port of this machine, or ADDRESS:PORT
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::listen, help_heading = RUNNING)]
+    pub metrics: Option<std::net::SocketAddr>,
+
     /// Where to log [default: standard error in the foreground, else the system log]
     #[arg(long, value_name = "PATH", help_heading = RUNNING)]
     pub log_file: Option<PathBuf>,

@@ -44,6 +44,8 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
         exclusive_create: options.exclusive_create,
         conflict: options.conflict,
         log: options.log.clone(),
+        log_requests: options.log_requests,
+        metrics: options.metrics,
         log_file: options.log_file.as_ref().map(|path| env.absolute(path)),
         foreground: options.foreground,
         threads: options.threads.into(),

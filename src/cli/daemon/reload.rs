@@ -29,7 +29,7 @@ pub fn at_signal(again: Again) -> Reload {
         while stream.recv().await.is_some() {
             notify::reloading();
             let changed = again().map_err(|failure| failure.text).and_then(|settings| {
-                logging::change(&settings.log).map_err(|e| e.to_string())?;
+                logging::change(&settings).map_err(|e| e.to_string())?;
                 Ok(settings.log)
             });
             match changed {
