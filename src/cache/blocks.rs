@@ -70,6 +70,16 @@ struct Inner {
     blocks: LruCache<BlockKey, Slice>,
     bytes: u64,
     flights: HashMap<BlockKey, watch::Receiver<Landing>>,
+    used: Used,
+}
+
+/// How often a wanted block was in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// It was there.
+    pub hits: u64,
+    /// It had to be fetched, or was on its way.
+    pub misses: u64,
 }
 
 /// How a wanted block is found.
@@ -89,7 +99,7 @@ pub(super) struct Run {
 impl BlockCache {
     /// A cache that holds up to `capacity` bytes.
     pub fn new(capacity: u64) -> Arc<BlockCache> {
-        let inner = Inner { blocks: LruCache::unbounded(), bytes: 0, flights: HashMap::new() };
+        let inner = Inner { blocks: LruCache::unbounded(), bytes: 0, flights: HashMap::new(), used: Used::default() };
         Arc::new(BlockCache { capacity, inner: Ranked::new(inner) })
     }
 
@@ -101,6 +111,11 @@ impl BlockCache {
     /// Bytes held now, with what holding them costs.
     pub fn bytes(&self) -> u64 {
         self.inner.lock().bytes
+    }
+
+    /// How often what was wanted was there.
+    pub fn used(&self) -> Used {
+        self.inner.lock().used
     }
 
     /// Whether a block is in memory or on its way; does not count as a use.
@@ -115,10 +130,13 @@ impl BlockCache {
         let mut joined = Joined::default();
         let mut inner = self.inner.lock();
         let mut key = (id.clone(), 0);
-        for block in blocks_of(&range) {
+        let blocks = blocks_of(&range);
+        for block in blocks.clone() {
             key.1 = block;
             joined.push(cut(inner.blocks.get(&key)?, block, &range));
         }
+        // What is not all here is asked for again, and counted then.
+        inner.used.hits += blocks.len() as u64;
         drop(inner);
         Some(joined.finish())
     }
@@ -163,6 +181,14 @@ impl BlockCache {
             }
         }
         (claims, runs)
+    }
+
+    /// Counts what a reader found.
+    pub(super) fn count(&self, claims: &[Claim]) {
+        let hits = claims.iter().filter(|claim| matches!(claim, Claim::Here(_))).count();
+        let mut inner = self.inner.lock();
+        inner.used.hits += hits as u64;
+        inner.used.misses += (claims.len() - hits) as u64;
     }
 
     /// A promised block has arrived: visible to all from now on.

@@ -56,6 +56,7 @@ impl Fetcher {
         for run in runs {
             self.spawn(origin.clone(), run, None);
         }
+        self.cache.count(&claims);
         let mut joined = Joined::default();
         for (block, claim) in blocks.zip(claims) {
             let bytes = match claim {

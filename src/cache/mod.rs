@@ -11,6 +11,6 @@ mod slice;
 #[cfg(test)]
 mod tests;
 
-pub use blocks::{BLOCK, BlockCache, Identity};
+pub use blocks::{BLOCK, BlockCache, Identity, Used};
 pub use fetch::{Fetcher, Origin};
 pub use readahead::ReadAhead;

@@ -31,6 +31,7 @@ mod stream;
 mod sync;
 mod unseen;
 mod uploads;
+mod watched;
 mod write;
 mod xattr;
 
@@ -46,6 +47,7 @@ pub use readdir::Row;
 pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
 pub use statfs::Space;
+pub use watched::{Todo, Watched};
 
 use crate::cache::{BlockCache, Fetcher, Identity, Origin};
 use crate::draft::Base;
@@ -84,6 +86,7 @@ pub struct Fs {
     hidden: std::sync::atomic::AtomicUsize,
     /// The last thing that was to be stored was stored.
     storing_works: std::sync::atomic::AtomicBool,
+    conflicts: std::sync::atomic::AtomicU64,
 }
 
 impl Fs {
@@ -119,6 +122,7 @@ impl Fs {
             space: Ranked::new(Some((asked, Space::of(&info)))),
             hidden: Default::default(),
             storing_works: Default::default(),
+            conflicts: Default::default(),
             options,
             bucket,
             store,
