@@ -4,6 +4,8 @@
 //! from memory have a `try_` twin that never waits, for the FUSE thread.
 
 mod acl;
+mod acl_set;
+mod acl_text;
 mod apply;
 mod attr;
 mod background;
@@ -80,6 +82,7 @@ pub struct Fs {
     heads: statahead::Heads,
     uploads: uploads::Uploads,
     space: Ranked<LEAF, Option<(Instant, Space)>>,
+    facts: Ranked<LEAF, acl::BucketFacts>,
     hidden: std::sync::atomic::AtomicUsize,
 }
 
@@ -114,6 +117,7 @@ impl Fs {
             heads: statahead::Heads::default(),
             uploads: uploads::Uploads::default(),
             space: Ranked::new(Some((asked, Space::of(&info)))),
+            facts: Ranked::new(acl::BucketFacts::default()),
             hidden: Default::default(),
             options,
             bucket,
