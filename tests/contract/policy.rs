@@ -56,7 +56,7 @@ pub async fn buckets_and_policies(target: &Target) {
     assert!(!bob.head_bucket().await.unwrap().own && !bob.may_write().await.unwrap());
     assert_eq!(whole(&bob, "k").await, b"text");
     assert_eq!(bob.head("none").await.unwrap_err().kind, ErrorKind::NotFound);
-    denied("PUT", bob.put("new", "x".to_owned().into_bytes().into(), &plain, &Condition::Always)).await;
+    denied("PUT", bob.put("new", bytes::Bytes::from_static(b"x").into(), &plain, &Condition::Always)).await;
     denied("DELETE", bob.delete("k")).await;
     denied("to read the list", bob.get_acl("k")).await;
 
@@ -66,7 +66,7 @@ pub async fn buckets_and_policies(target: &Target) {
     // What bob writes is bob's; the owner of the bucket can read it if the same request says so.
     let all = Grant { grantee: Grantee::BucketOwner, permission: "FULL_CONTROL".into() };
     let open = WriteHeaders { grants: vec![all.clone()], ..plain.clone() };
-    bob.put("new", "by bob".to_owned().into_bytes().into(), &open, &Condition::Always).await.unwrap();
+    bob.put("new", bytes::Bytes::from_static(b"by bob").into(), &open, &Condition::Always).await.unwrap();
     bob.copy("new", None, "copy", None, &[all]).await.unwrap();
     put(&bob, "closed", "secret").await;
     assert_eq!((whole(&alice, "new").await, whole(&alice, "copy").await), (b"by bob".to_vec(), b"by bob".to_vec()));
