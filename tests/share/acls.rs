@@ -18,6 +18,7 @@ fn stored(world: &World, key: &str) -> Vec<String> {
 }
 
 pub fn lists_are_set_and_read_back(world: &World) {
+    world.put(ALICE, "plain/x", "");
     let m = world.mount(ALICE, "", &[]);
     let file = m.path("f");
     fs::write(&file, "content").unwrap();
@@ -44,7 +45,6 @@ pub fn lists_are_set_and_read_back(world: &World) {
     assert_eq!(world.get(BOB, "new").unwrap(), "bytes");
     drop(new);
     // A folder's list is its marker's, which is made if there is none.
-    world.put(ALICE, "plain/x", "");
     set(&m.path("plain"), "acl", SHARED).unwrap();
     assert_eq!(stored(world, "plain/"), ["Id(\"alice_um\") FULL_CONTROL", "Id(\"bob_wsu\") READ"]);
     assert_eq!(sorted(&get(&m.path("plain"), "acl").unwrap()), sorted(SHARED));

@@ -11,6 +11,9 @@ use super::{Backend, acl, caller, error};
 /// RGW's `rgw_max_buckets` as it is set by default.
 const MAX_BUCKETS: i64 = 1000;
 
+/// The only placement, as RGW has it by default.
+const PLACEMENT: &str = ":default-placement";
+
 impl Backend {
     pub(super) fn create_bucket(
         &self,
@@ -21,6 +24,13 @@ impl Backend {
             return Err(s3_error!(AccessDenied));
         }
         let name = req.input.bucket;
+        let place = req.input.create_bucket_configuration.and_then(|asked| asked.location_constraint);
+        // Zone group and placement, of which there is one each.
+        if !matches!(place.as_ref().map_or("", |place| place.as_str()), "" | "default" | PLACEMENT)
+            && place.as_ref().is_none_or(|place| place.as_str() != ["default", PLACEMENT].concat())
+        {
+            return Err(error::custom(http::StatusCode::BAD_REQUEST, "InvalidLocationConstraint"));
+        }
         let output = dto::CreateBucketOutput::default();
         if let Some(bucket) = self.all_buckets().get(&name) {
             // To create one's own bucket again is no error in RGW.

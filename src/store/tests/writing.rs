@@ -173,7 +173,7 @@ async fn too_many_headers_and_unknown_grantees_are_named() {
     let grants = vec![Grant { grantee: Grantee::Id("nobody".into()), permission: "READ".into() }];
     let with = WriteHeaders { grants, ..WriteHeaders::default() };
     let error = fake.store(5.0).create_upload("k", &with).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::BadRequest);
+    assert_eq!(error.kind, ErrorKind::UnknownGrantee);
 }
 
 #[tokio::test]
