@@ -4,6 +4,8 @@
 //! from memory have a `try_` twin that never waits, for the FUSE thread.
 
 mod acl;
+mod acl_set;
+mod acl_text;
 mod apply;
 mod attr;
 mod background;
@@ -83,6 +85,7 @@ pub struct Fs {
     heads: statahead::Heads,
     uploads: uploads::Uploads,
     space: Ranked<LEAF, Option<(Instant, Space)>>,
+    facts: Ranked<LEAF, acl::BucketFacts>,
     hidden: std::sync::atomic::AtomicUsize,
     /// The last thing that was to be stored was stored.
     storing_works: std::sync::atomic::AtomicBool,
@@ -120,6 +123,7 @@ impl Fs {
             heads: statahead::Heads::default(),
             uploads: uploads::Uploads::default(),
             space: Ranked::new(Some((asked, Space::of(&info)))),
+            facts: Ranked::new(acl::BucketFacts::default()),
             hidden: Default::default(),
             storing_works: Default::default(),
             conflicts: Default::default(),
