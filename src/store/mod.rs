@@ -201,7 +201,7 @@ impl Store {
 
     /// What the service was found to honour; nothing if that was not tried yet, or is being tried now.
     pub fn known_quirks(&self) -> Option<Quirks> {
-        self.inner.quirks.try_lock().ok().and_then(|known| known.clone())
+        self.place.quirks.try_lock().ok().and_then(|known| known.clone())
     }
 
     /// One operation with nothing special about it: attempts until the deadline.
