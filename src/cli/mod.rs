@@ -9,6 +9,7 @@ mod logging;
 mod mount;
 mod notify;
 mod serve_s3;
+mod share;
 mod umount;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -41,6 +42,13 @@ The token or key is taken from --token-file, else --profile, else OSIRIS_TOKEN o
 AWS_ACCESS_KEY_ID (and AWS_SECRET_ACCESS_KEY, which may be empty), else the default
 profile of ~/.aws/credentials. A file with a token must have mode 0600.";
 
+const SHARE_EXAMPLES: &str = "\
+Examples:
+  osirisfs share yourcou-data --with bob_wsu             bob_wsu may list and read all of it
+  osirisfs share yourcou-data/run7 --with bob_wsu --write
+  osirisfs share yourcou-data                            who may do what
+  osirisfs share yourcou-data --revoke bob_wsu";
+
 /// Mount OSiRIS (Ceph RADOS Gateway) S3 buckets as a file system
 #[derive(Parser)]
 #[command(name = "osirisfs", version, after_help = EXAMPLES, max_term_width = 100)]
@@ -57,6 +65,9 @@ enum Command {
     /// Unmount: wait until everything is stored and the daemon has ended
     #[command(alias = "unmount")]
     Umount(umount::Args),
+    /// Let others into a bucket of yours, show who is in, take it back
+    #[command(after_help = SHARE_EXAMPLES)]
+    Share(share::Args),
     /// Try it out on this machine: a server, a mount, files copied in and compared
     Demo(demo::Args),
     /// Run the embedded S3 server by itself, for scripts and tests
@@ -87,6 +98,7 @@ fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
+        Command::Share(args) => share::run(args),
         Command::Demo(args) => demo::run(args),
         Command::ServeS3(args) => serve_s3::run(args),
     }

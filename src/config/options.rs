@@ -98,6 +98,10 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = STORING)]
     pub conflict: Conflict,
 
+    /// New files can be read by whom the bucket's access control list names, as with a default ACL
+    #[arg(long, help_heading = STORING)]
+    pub inherit_acl: bool,
+
     /// How long to go on asking a service that does not answer, before programs get an error
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse::duration, help_heading = STORING)]
     pub ask_for: Duration,

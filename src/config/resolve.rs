@@ -63,6 +63,7 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
         metadata: options.metadata,
         exclusive_create: options.exclusive_create,
         conflict: options.conflict,
+        inherit_acl: options.inherit_acl,
         log: options.log.clone(),
         log_file: options.log_file.as_ref().map(|path| env.absolute(path)),
         foreground: options.foreground,

@@ -56,6 +56,8 @@ pub struct Settings {
     pub exclusive_create: ExclusiveCreate,
     /// What to do if the object was changed by another client while we changed it.
     pub conflict: Conflict,
+    /// New objects get the grants of the bucket's list.
+    pub inherit_acl: bool,
     /// Filter for log lines, in the syntax of `tracing_subscriber::EnvFilter` (`info`, `osirisfs::store=debug`).
     pub log: String,
     /// Where log lines go; `None`: standard error in the foreground, else nowhere.

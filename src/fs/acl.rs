@@ -43,6 +43,10 @@ impl Fs {
             }
             "owner" => Some(self.acl_of(inode).await?.owner.clone()),
             "acl" => Some(list_text(&*self.acl_of(inode).await?)),
+            "inherit-acl" if bucket => {
+                let set = inode.state().xattrs.get(super::rights::INHERIT).cloned();
+                return set.ok_or(FsError::no_xattr());
+            }
             "policy" if bucket => Some(self.bucket_policy().await?.ok_or(denied())?.to_string()),
             _ => match fact.strip_prefix("acl.") {
                 Some(grantee) if grantee != "canned" => {

@@ -90,7 +90,7 @@ impl Fs {
         Attr {
             ino: inode.ino,
             kind: attrs.kind,
-            mode: attrs.mode,
+            mode: self.honest(attrs.mode),
             uid: attrs.uid,
             gid: attrs.gid,
             size,

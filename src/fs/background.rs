@@ -42,6 +42,7 @@ pub(super) fn start(fs: &Arc<Fs>) {
             tick.tick().await;
             let Some(fs) = Weak::upgrade(&weak) else { return };
             fs.store_due();
+            fs.review_rights();
             fs.table.sweep();
         }
     });

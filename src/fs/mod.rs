@@ -25,6 +25,7 @@ mod remove;
 mod rename;
 mod rename_dir;
 mod resolve;
+mod rights;
 mod send;
 mod setattr;
 mod statahead;
@@ -70,6 +71,12 @@ pub struct Fs {
     options: Options,
     store: Store,
     bucket: Arc<str>,
+    /// The bucket belongs to the user.
+    own: bool,
+    /// The user's id, if it could be learnt.
+    user: Option<String>,
+    rights: Ranked<LEAF, rights::Rights>,
+    warned: std::sync::atomic::AtomicBool,
     table: Table,
     fetch: Fetcher,
     handles: handle::Handles,
@@ -94,6 +101,14 @@ impl Fs {
         let asked = Instant::now();
         let (info, marker) = futures::future::join(store.head_bucket(), store.head(&root_key)).await;
         let info = info?;
+        // In somebody else's bucket: what may be done there, and as whom.
+        let ask = !info.own && !options.read_only;
+        let write = if ask { store.may_write().await? } else { true };
+        let user = match &options.me {
+            Some(user) => Some(user.clone()),
+            None if ask && write => store.user_id().await.ok(),
+            None => None,
+        };
         let (attrs, xattrs) = match &marker {
             Ok(marker) => meta::decode(&marker.headers, true, 0, marker.modified, &options.defaults),
             Err(_) => meta::decode(&ObjectHeaders::default(), true, 0, SystemTime::now(), &options.defaults),
@@ -119,6 +134,10 @@ impl Fs {
             space: Ranked::new(Some((asked, Space::of(&info)))),
             facts: Ranked::new(acl::BucketFacts::default()),
             hidden: Default::default(),
+            own: info.own,
+            user,
+            rights: Ranked::new(rights::Rights::new(write)),
+            warned: Default::default(),
             options,
             bucket,
             store,
@@ -166,10 +185,6 @@ impl Fs {
 
     fn identity(&self, key: &str, etag: &ETag) -> Arc<Identity> {
         Identity::new(&self.bucket, key, etag)
-    }
-
-    fn writable(&self) -> Result<()> {
-        if self.options.read_only { Err(FsError::read_only()) } else { Ok(()) }
     }
 }
 

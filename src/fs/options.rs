@@ -29,6 +29,8 @@ pub struct Options {
     pub conflict: Conflict,
     /// Our S3 user id, if it is known (an OSiRIS token tells it).
     pub me: Option<String>,
+    /// New objects get the grants of the bucket's list.
+    pub inherit_acl: bool,
     /// This machine's name, for names of kept conflicts.
     pub host: String,
 }
@@ -54,6 +56,7 @@ impl Options {
             exclusive_create: settings.exclusive_create,
             conflict: settings.conflict,
             me: user_of(&settings.credentials.access_key),
+            inherit_acl: settings.inherit_acl,
             host: host(),
         }
     }

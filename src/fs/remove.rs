@@ -117,7 +117,7 @@ impl Fs {
         }
         let key = self.table.dir_key(ino).ok_or(FsError::stale())?;
         let attrs = dir.state().attrs.clone();
-        let mut with = WriteHeaders::default();
+        let mut with = WriteHeaders { grants: self.new_grants().await?, ..WriteHeaders::default() };
         with.headers.content_type = Some(crate::meta::DIRECTORY.to_string());
         crate::meta::encode(&attrs, &Default::default(), &mut with.headers)?;
         match self.store.put(&key, Body::new(), &with, &Condition::Absent).await {

@@ -52,7 +52,7 @@ impl Fs {
             Hint::File => match self.head(&file_key).await {
                 Ok(seen) => return Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
                 Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error),
+                Err(error) => return self.closed_file(parent, name, error).await,
             },
             Hint::Dir => match self.head(&marker_key?).await {
                 Ok(seen) => return Ok(self.apply_dir(parent, name, Some(&seen.info), seen.asked)),
@@ -89,7 +89,24 @@ impl Fs {
                     _ => Ok(self.apply_absent(parent, name, asked)),
                 }
             }
-            Err(error) => Err(error),
+            Err(error) => self.closed_file(parent, name, error).await,
+        }
+    }
+
+    /// A file that may not be looked at, in a directory that may be listed: it is there, without permissions.
+    async fn closed_file(self: &Arc<Self>, parent: u64, name: &Name, error: FsError) -> Result<Option<Arc<Inode>>> {
+        if !error.is_denied() {
+            return Err(error);
+        }
+        let key = self.file_key(parent, name)?;
+        let asked = Instant::now();
+        let one = ListRequest { prefix: key.clone(), max_keys: 1, ..ListRequest::default() };
+        match self.store.list(one).await {
+            Ok(page) => match page.objects.into_iter().next().filter(|entry| entry.key == key) {
+                Some(entry) => Ok(self.apply_closed(parent, name, &entry, asked)),
+                None => Err(error),
+            },
+            Err(_) => Err(error),
         }
     }
 

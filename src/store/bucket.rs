@@ -2,7 +2,7 @@
 
 use super::exchange::{Answer, Extra};
 use super::retry::ASKING;
-use super::{Body, BucketInfo, ErrorKind, ListRequest, Result, Store};
+use super::{Body, BucketInfo, ErrorKind, ListRequest, Result, Store, StoreError};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
 impl Store {
@@ -63,6 +63,17 @@ impl Store {
                 _ => return Ok(names),
             }
         }
+    }
+
+    /// The S3 user id of whoever asks.
+    pub async fn user_id(&self) -> Result<String> {
+        const OP: &str = "ListBuckets";
+        let call = self.request(OP, "", self.ask_for, ASKING, Extra::default(), |client, exchange| {
+            client.list_buckets().customize().interceptor(exchange).send()
+        });
+        let done = call.await?;
+        let id = done.output.owner().and_then(|owner| owner.id()).map(str::to_owned);
+        id.ok_or_else(|| StoreError::local(ErrorKind::Server, OP, "a list of buckets without owner"))
     }
 
     /// Makes the bucket. `location`: zone group and placement (`:placement`), else the service's own choice.

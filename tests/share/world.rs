@@ -142,6 +142,13 @@ impl World {
         run(&self.folder(user), PROGRAM, &all)
     }
 
+    /// Why somebody cannot mount the whole bucket.
+    #[track_caller]
+    pub fn mount_fails(&self, user: &str) -> String {
+        fs::create_dir_all(self.folder(user).join("at")).unwrap();
+        self.command(user, &["mount", &self.bucket, "at"]).fails()
+    }
+
     /// What somebody sees without a mount.
     pub fn store(&self, user: &str) -> Store {
         let token = self.tokens.iter().find(|(id, _)| *id == user).unwrap().1.clone();
