@@ -1,6 +1,6 @@
 //! The daemon's side of the control socket: stores everything when asked, and tells how that went.
 
-use crate::fs::Fs;
+use crate::fs::Volumes;
 use crate::mount::control::{Ask, Say, may_ask};
 use std::future::Future;
 use std::io;
@@ -27,17 +27,17 @@ pub trait Backlog: Send + Sync + 'static {
     fn sync_all(&self) -> impl Future<Output = NotStored> + Send;
 }
 
-impl Backlog for Fs {
+impl Backlog for Volumes {
     async fn pending(&self) -> usize {
-        Fs::pending(self).len()
+        Volumes::pending(self).len()
     }
 
     async fn pending_paths(&self) -> Vec<String> {
-        Fs::pending(self)
+        Volumes::pending(self)
     }
 
     async fn sync_all(&self) -> NotStored {
-        let unstored = Fs::sync_all(self).await;
+        let unstored = Volumes::sync_all(self).await;
         unstored.into_iter().map(|one| (one.path, one.error)).collect()
     }
 }

@@ -4,7 +4,7 @@ use super::control::{Backlog, Control, NotStored};
 use super::exit::{DONE, Failure, NOT_STORED};
 use super::{logging, notify};
 use crate::config::Settings;
-use crate::fs::{self, Fs};
+use crate::fs::{self, Volumes};
 use crate::fuse::{self, Mounted};
 use crate::mount::daemon::Ready;
 use crate::mount::{MountError, check, control, device, table, tune, unmount};
@@ -66,7 +66,7 @@ fn give_up(ready: Ready, failure: Failure) -> u8 {
 
 /// What is running once the mount answers.
 struct Running {
-    fs: Arc<Fs>,
+    fs: Arc<Volumes>,
     mounted: Mounted,
     /// Present while the mount is in the tree; takes it away when dropped.
     in_tree: InTree,
@@ -116,7 +116,14 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
     };
     let store = Store::new(settings.store_config()).map_err(service)?;
     first_answer(&store, settings.ask_for).await.map_err(service)?;
-    let fs = tokio::time::timeout(OPENING, Fs::start(fs::Options::of(settings), store.clone()))
+    let options = fs::Options::of(settings);
+    let open = async {
+        match settings.bucket.is_empty() {
+            true => Volumes::all(options, store.clone()).await,
+            false => Volumes::one(options, store.clone()).await,
+        }
+    };
+    let fs = tokio::time::timeout(OPENING, open)
         .await
         .map_err(|_| MountError::ServiceSlow { endpoint: settings.endpoint.clone(), seconds: OPENING.as_secs() })?
         .map_err(service)?;
@@ -147,9 +154,9 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
 /// Waits, but not long, for the service to say that the bucket is there.
 async fn first_answer(store: &Store, ask_for: Duration) -> Result<(), StoreError> {
     use ErrorKind::{Denied, Server, Timeout};
-    let mut answer = store.with_deadline(FIRST_REFUSAL.min(ask_for)).head_bucket().await;
+    let mut answer = store.with_deadline(FIRST_REFUSAL.min(ask_for)).is_there().await;
     if matches!(&answer, Err(StoreError { kind: Timeout | Server, .. })) {
-        answer = store.with_deadline(FIRST_ANSWER.min(ask_for)).head_bucket().await;
+        answer = store.with_deadline(FIRST_ANSWER.min(ask_for)).is_there().await;
     }
     match answer {
         // A user who may not look at the bucket may still use a folder of it: opening the file system decides.
@@ -159,7 +166,7 @@ async fn first_answer(store: &Store, ask_for: Duration) -> Result<(), StoreError
 }
 
 /// Without its socket the mount still works; only `osirisfs umount` cannot wait for it.
-fn control_socket(settings: &Settings, fs: &Arc<Fs>) -> Option<Control> {
+fn control_socket(settings: &Settings, fs: &Arc<Volumes>) -> Option<Control> {
     let open = || {
         let mount = table::at(&settings.mountpoint)?.ok_or(std::io::ErrorKind::NotFound)?;
         Control::start(control::listen(&mount)?, fs.clone(), nix::unistd::geteuid().as_raw())

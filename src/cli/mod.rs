@@ -34,6 +34,7 @@ const MOUNT_EXAMPLES: &str = "\
 Examples:
   osirisfs mount --token-file ~/.osiris-token yourcou-data ~/data
   osirisfs mount --profile yourname_yourcou --read-only yourcou-data/run7 ~/run7
+  osirisfs mount ~/osiris                    all your buckets, each a folder
   osirisfs mount --endpoint http://127.0.0.1:8000 --foreground --log debug test /mnt
   mount -t osirisfs -o token_file=/root/token,allow_other,_netdev yourcou-data /data
 
@@ -59,8 +60,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Mount a bucket, or a folder of it
-    #[command(after_help = MOUNT_EXAMPLES, args_override_self = true)]
+    /// Mount a bucket, a folder of it, or all your buckets
+    #[command(after_help = MOUNT_EXAMPLES, args_override_self = true, allow_missing_positional = true)]
     Mount(Box<mount::Args>),
     /// Unmount: wait until everything is stored and the daemon has ended
     #[command(alias = "unmount")]

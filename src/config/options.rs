@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const SERVICE: &str = "Service and credentials";
+const BUCKETS: &str = "All buckets";
 const LOOKS: &str = "Owners and permissions";
 const CACHING: &str = "Caching and consistency";
 const STORING: &str = "Storing";
@@ -13,13 +14,25 @@ const RUNNING: &str = "Running";
 /// What the user asked for, not yet combined with environment and files.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// What to mount: a bucket, or a folder of it
+    /// What to mount: a bucket, or a folder of it [default: all your buckets, each a folder]
     #[arg(value_name = "BUCKET[/PREFIX]")]
-    pub source: String,
+    pub source: Option<String>,
 
     /// Where to mount it: an empty folder
-    #[arg(value_name = "MOUNTPOINT")]
+    #[arg(value_name = "MOUNTPOINT", required = true)]
     pub mountpoint: PathBuf,
+
+    /// In a mount of all buckets, show this bucket too, which belongs to somebody else (may be given several times)
+    #[arg(long, value_name = "BUCKET", help_heading = BUCKETS)]
+    pub also: Vec<String>,
+
+    /// Your COU: names of new buckets must begin with it
+    #[arg(long, value_name = "NAME", help_heading = BUCKETS)]
+    pub cou: Option<String>,
+
+    /// Where the service keeps new buckets: a placement, or ZONEGROUP:PLACEMENT [default: the service's choice]
+    #[arg(long, value_name = "NAME", help_heading = BUCKETS)]
+    pub placement: Option<String>,
 
     /// Address of the service [default: the profile's endpoint_url, else https://rgw.osris.org]
     #[arg(long, value_name = "URL", help_heading = SERVICE)]

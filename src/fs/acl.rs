@@ -2,7 +2,7 @@
 
 use super::acl_text::{granted, list_text, parse_grantee};
 use super::{Fs, FsError, Result};
-use crate::inode::{Inode, Object, ROOT};
+use crate::inode::{Inode, Object};
 use crate::store::{Acl, ErrorKind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +22,7 @@ pub(super) struct BucketFacts {
 impl Fs {
     /// Whether this inode stands for the bucket itself.
     pub(super) fn is_bucket(&self, inode: &Inode) -> bool {
-        inode.ino == ROOT && self.options.prefix.is_empty()
+        self.is_root(inode.ino) && self.options.prefix.is_empty()
     }
 
     /// One fact by the name after `user.osiris.`. ENODATA if there is none.

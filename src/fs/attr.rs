@@ -1,8 +1,8 @@
 //! Attributes as programs see them.
 
 use super::{Fs, FsError, Result};
-use crate::inode::{Inode, Knowledge, ROOT, State};
-use crate::meta::{Kind, Time};
+use crate::inode::{Inode, Knowledge, State};
+use crate::meta::{Attrs, Kind, Time};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,25 @@ pub struct Attr {
     pub ctime: Time,
     /// Last access as stored; reading does not change it.
     pub atime: Time,
+}
+
+impl Attr {
+    /// A directory that stands for nothing stored.
+    pub(super) fn bare(ino: u64, attrs: &Attrs) -> Attr {
+        Attr {
+            ino,
+            kind: attrs.kind,
+            mode: attrs.mode,
+            uid: attrs.uid,
+            gid: attrs.gid,
+            size: 4096,
+            blocks: 0,
+            rdev: 0,
+            mtime: attrs.mtime,
+            ctime: attrs.ctime,
+            atime: attrs.atime,
+        }
+    }
 }
 
 /// A name's inode, and how long the kernel may believe it.
@@ -71,7 +90,7 @@ impl Fs {
 
     /// Whether the state may be shown without asking.
     pub(super) fn is_fresh(&self, inode: &Inode, state: &State) -> bool {
-        if inode.ino == ROOT || state.unlinked || state.is_dirty() || state.draft.is_some() {
+        if self.is_root(inode.ino) || state.unlinked || state.is_dirty() || state.draft.is_some() {
             return true;
         }
         let known = state.knowledge == Knowledge::Full || self.options.listing_only;
@@ -106,7 +125,7 @@ impl Fs {
         let fresh = self.is_fresh(inode, state);
         let ttl = match state.asked {
             _ if !fresh => Duration::ZERO,
-            Some(asked) if !state.is_dirty() && inode.ino != ROOT => self.ttl(Some(asked)),
+            Some(asked) if !state.is_dirty() && !self.is_root(inode.ino) => self.ttl(Some(asked)),
             _ => self.options.max_age,
         };
         Entry { attr: self.attr(inode, state), ttl }

@@ -32,7 +32,9 @@ mod statahead;
 mod statfs;
 mod stream;
 mod sync;
+mod top;
 mod uploads;
+mod volumes;
 mod write;
 mod xattr;
 
@@ -48,11 +50,13 @@ pub use readdir::Row;
 pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
 pub use statfs::Space;
+pub use volumes::Volumes;
 
 use crate::cache::{BlockCache, Fetcher, Identity, Origin};
 use crate::draft::Base;
-use crate::inode::{Inode, Marker, Object, ROOT, State, Table};
+use crate::inode::{Inode, Marker, Object, State, Table};
 use crate::meta::{self, Attrs, Kind, Time};
+use crate::names::Name;
 use crate::store::{ETag, ObjectHeaders, ObjectInfo, Store, StoreError};
 use crate::sync::{DIRTY, LEAF, Ranked};
 use std::collections::HashMap;
@@ -77,7 +81,9 @@ pub struct Fs {
     user: Option<String>,
     rights: Ranked<LEAF, rights::Rights>,
     warned: std::sync::atomic::AtomicBool,
-    table: Table,
+    /// The root of the bucket. Held, so that its number stays.
+    root: Arc<Inode>,
+    table: Arc<Table>,
     fetch: Fetcher,
     handles: handle::Handles,
     /// Inodes with something to store that no open handle will store.
@@ -93,9 +99,31 @@ pub struct Fs {
     hidden: std::sync::atomic::AtomicUsize,
 }
 
+/// What all buckets of a mount share.
+#[derive(Clone)]
+struct House {
+    table: Arc<Table>,
+    fetch: Fetcher,
+    parts: Arc<Semaphore>,
+}
+
+impl House {
+    fn new(table: Table, options: &Options, store: &Store) -> House {
+        House {
+            table: Arc::new(table),
+            fetch: Fetcher::new(BlockCache::new(options.cache_size), store.clone()),
+            parts: Arc::new(Semaphore::new(PARTS)),
+        }
+    }
+}
+
 impl Fs {
-    /// Opens a bucket: asks the service whether it is there and may be seen.
-    pub async fn start(options: Options, store: Store) -> std::result::Result<Arc<Fs>, StoreError> {
+    /// Opens a bucket: asks the service whether it is there and may be seen. `within`: as one of many in a mount.
+    async fn start(
+        options: Options,
+        store: Store,
+        within: Option<(&House, &Name)>,
+    ) -> std::result::Result<Arc<Fs>, StoreError> {
         let bucket: Arc<str> = store.bucket().into();
         let root_key = root_marker(&options.prefix);
         let asked = Instant::now();
@@ -121,14 +149,28 @@ impl Fs {
         if let Ok(marker) = &marker {
             root.object = Some(Arc::new(object(&bucket, &root_key, marker)));
         }
+        let (house, root) = match within {
+            None => {
+                let house = House::new(Table::new(&options.prefix, root), &options, &store);
+                let root = house.table.root().clone();
+                (house, root)
+            }
+            Some((house, name)) => {
+                let unknown = || State::new(root.attrs.clone(), meta::Xattrs::new());
+                let inode = house.table.bucket(name, unknown);
+                *inode.state() = root;
+                (house.clone(), inode)
+            }
+        };
         let fs = Arc::new_cyclic(|me| Fs {
             me: me.clone(),
-            table: Table::new(&options.prefix, root),
-            fetch: Fetcher::new(BlockCache::new(options.cache_size), store.clone()),
+            root,
+            table: house.table,
+            fetch: house.fetch.over(store.clone()),
             handles: handle::Handles::default(),
             dirty: Ranked::new(HashMap::new()),
             tree: RwLock::new(()),
-            parts: Arc::new(Semaphore::new(PARTS)),
+            parts: house.parts,
             heads: statahead::Heads::default(),
             uploads: uploads::Uploads::default(),
             space: Ranked::new(Some((asked, Space::of(&info)))),
@@ -159,13 +201,18 @@ impl Fs {
         self.table.len()
     }
 
+    /// Whether this is the root of the bucket.
+    fn is_root(&self, ino: u64) -> bool {
+        ino == self.root.ino
+    }
+
     fn inode(&self, ino: u64) -> Result<Arc<Inode>> {
         self.table.get(ino).ok_or(FsError::stale())
     }
 
     /// The key of a file, or of a directory's marker. [`FsError::stale`] if the name is gone.
     fn key(&self, ino: u64, is_dir: bool) -> Result<String> {
-        if ino == ROOT {
+        if self.is_root(ino) {
             return Ok(root_marker(&self.options.prefix));
         }
         if is_dir {

@@ -31,6 +31,12 @@ pub struct Options {
     pub me: Option<String>,
     /// New objects get the grants of the bucket's list.
     pub inherit_acl: bool,
+    /// Of a mount of all buckets: names to show beside one's own.
+    pub also: Vec<String>,
+    /// The COU that names of new buckets must begin with.
+    pub cou: Option<String>,
+    /// Zone group and placement of new buckets.
+    pub placement: Option<String>,
     /// This machine's name, for names of kept conflicts.
     pub host: String,
 }
@@ -56,6 +62,9 @@ impl Options {
             exclusive_create: settings.exclusive_create,
             conflict: settings.conflict,
             me: user_of(&settings.credentials.access_key),
+            also: settings.also.clone(),
+            cou: settings.cou.clone(),
+            placement: settings.placement.clone(),
             inherit_acl: settings.inherit_acl,
             host: host(),
         }

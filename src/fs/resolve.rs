@@ -4,7 +4,7 @@
 
 use super::lookup::Memory;
 use super::{Fs, FsError, Result};
-use crate::inode::{Inode, Listed, Listing, Marker, ROOT};
+use crate::inode::{Inode, Listed, Listing, Marker};
 use crate::names::{self, Name};
 use crate::store::{ListEntry, ListRequest};
 use std::sync::Arc;
@@ -201,7 +201,7 @@ impl Fs {
         // Only a listing proves that there is no marker; one that was put meanwhile is not forgotten.
         if marker {
             known.marker = Marker::Present;
-        } else if dir.ino != ROOT && known.marker == Marker::Unknown {
+        } else if !self.is_root(dir.ino) && known.marker == Marker::Unknown {
             known.marker = Marker::Absent;
         }
         Some(known.install(Listing { asked, entries, hidden: content.hidden.len() }))

@@ -107,12 +107,7 @@ impl Fs {
     }
 
     fn inherits(&self) -> bool {
-        let of_bucket = |fs: &Fs| {
-            let root = fs.table.get(crate::inode::ROOT)?;
-            let state = root.state();
-            state.xattrs.get(INHERIT).map(|value| value == b"1")
-        };
-        self.options.inherit_acl || of_bucket(self).unwrap_or(false)
+        self.options.inherit_acl || self.root.state().xattrs.get(INHERIT).is_some_and(|value| value == b"1")
     }
 
     fn warn_once_of_list(&self) {

@@ -35,6 +35,14 @@ impl Store {
         Err(error)
     }
 
+    /// Whether the service answers: HEAD bucket, or, of no bucket in particular, whether the user is known.
+    pub async fn is_there(&self) -> Result<()> {
+        match self.bucket() {
+            "" => self.user_id().await.map(drop),
+            _ => self.head_bucket().await.map(drop),
+        }
+    }
+
     /// Whether objects may be written below the place of probes, found out without writing: a part for an upload that
     /// there is none of is refused for the one reason or for the other.
     pub async fn may_write(&self) -> Result<bool> {

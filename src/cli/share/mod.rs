@@ -91,7 +91,8 @@ fn settings(args: &Args) -> Result<Settings, Failure> {
     for (flag, value) in [("--token-file", &args.token_file), ("--ca-file", &args.ca_file)] {
         words.extend(value.iter().flat_map(|value| [flag.into(), value.into()]));
     }
-    let command = Options::augment_args(clap::Command::new("mount").no_binary_name(true));
+    let command =
+        Options::augment_args(clap::Command::new("mount").no_binary_name(true).allow_missing_positional(true));
     let matches = command.try_get_matches_from(words).map_err(|e| Failure::other(e.to_string()))?;
     let options = Options::from_arg_matches(&matches).map_err(|e| Failure::other(e.to_string()))?;
     Ok(resolve(&options, MountFlags::default(), &Env::of_process())?)
