@@ -36,6 +36,12 @@ macro_rules! shared {
 
 share::each_case!(shared);
 
+/// RGW speaks TLS, the embedded server does not.
+#[test]
+fn customer_keys() {
+    ceph::sse::customer_keys(&share::World::rgw());
+}
+
 cases! {
     ops: {
         attrs { chmod_and_chown_stay attributes_are_stored_soon times_are_exact times_of_a_large_file truncate_both_ways }

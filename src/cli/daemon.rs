@@ -114,7 +114,7 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
         bucket: settings.bucket.clone(),
         credentials_from: settings.credentials_from.clone(),
     };
-    let store = Store::new(settings.store_config()).map_err(service)?;
+    let store = Store::new(settings.store_config()).map_err(service)?.with_sse_c(settings.sse_c.clone());
     first_answer(&store, settings.ask_for).await.map_err(service)?;
     let options = fs::Options::of(settings);
     let open = async {

@@ -9,6 +9,7 @@ pub mod options;
 pub mod parse;
 pub mod resolve;
 pub mod settings;
+pub mod sse;
 
 pub use env::Env;
 pub use error::ConfigError;

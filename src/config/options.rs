@@ -111,6 +111,11 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = STORING)]
     pub conflict: Conflict,
 
+    /// Have the service encrypt with your own key (SSE-C): a file of 32 bytes, or of their base64 form, that only you can
+    /// read. Over https only. What is encrypted is sent again where it would be copied (mv, chmod)
+    #[arg(long, value_name = "PATH", help_heading = STORING)]
+    pub sse_c_key_file: Option<PathBuf>,
+
     /// New files can be read by whom the bucket's access control list names, as with a default ACL
     #[arg(long, help_heading = STORING)]
     pub inherit_acl: bool,

@@ -70,6 +70,7 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
             .placement
             .as_ref()
             .map(|text| if text.contains(':') { text.clone() } else { format!(":{text}") }),
+        sse_c: options.sse_c_key_file.as_ref().map(|path| super::sse::read(&env.absolute(path))).transpose()?,
         inherit_acl: options.inherit_acl,
         log: options.log.clone(),
         log_file: options.log_file.as_ref().map(|path| env.absolute(path)),
@@ -105,6 +106,12 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
     }
     if !settings.bucket.is_empty() && !settings.also.is_empty() {
         return Err(ConfigError::new("--also goes with a mount of all buckets", "leave the bucket out, or --also"));
+    }
+    if settings.sse_c.is_some() && !settings.endpoint.starts_with("https:") {
+        return Err(ConfigError::new(
+            format!("--sse-c-key-file sends the key to the service, which {} would not hide", settings.endpoint),
+            "use the service's https address",
+        ));
     }
     if settings.ask_for.is_zero() || settings.retry_for.is_zero() {
         return Err(ConfigError::new("--ask-for and --retry-for cannot be 0", "leave them out for 60s and 600s"));

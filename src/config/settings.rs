@@ -1,6 +1,6 @@
 //! What a mount is to do, resolved once and never changed: every other room reads from here, none asks the environment.
 
-use crate::store::{Credentials, StoreConfig};
+use crate::store::{Credentials, SseKey, StoreConfig};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -62,6 +62,8 @@ pub struct Settings {
     pub cou: Option<String>,
     /// Zone group and placement of new buckets, as `LocationConstraint` has them.
     pub placement: Option<String>,
+    /// The customer's key that the service encrypts objects with.
+    pub sse_c: Option<SseKey>,
     /// New objects get the grants of the bucket's list.
     pub inherit_acl: bool,
     /// Filter for log lines, in the syntax of `tracing_subscriber::EnvFilter` (`info`, `osirisfs::store=debug`).

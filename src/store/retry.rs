@@ -98,7 +98,7 @@ impl Tries {
         };
         self.number += 1;
         inner.counters.attempt(self.op);
-        let exchange = Exchange::new(extra, self.op == "GetObject");
+        let exchange = Exchange::new(self.store.with_key(self.op, extra), self.op == "GetObject");
         let begun = Instant::now();
         let until = (begun + limit).min(self.deadline);
         let outcome = tokio::time::timeout_at(until, call(&inner.client, exchange.clone())).await;

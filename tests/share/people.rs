@@ -70,7 +70,7 @@ pub fn a_bucket_by_policy(world: &World) {
     // By the objects' lists too: the policy may go.
     world.command(ALICE, &["share", world.bucket(), "--revoke", BOB]).ok();
     for key in ["f", "e/moved", "large"] {
-        world.get(ALICE, key).map(drop).or_else(|e| if key == "large" { Ok(()) } else { Err(e) }).unwrap();
+        drop(world.now(world.store(ALICE).get(key, Default::default())));
         let acl = get(&mine.path(key), "acl").unwrap();
         assert!(acl.contains("id:alice_um:FULL_CONTROL"), "{key}: {acl}");
     }
@@ -99,11 +99,8 @@ pub fn a_folder_by_policy(world: &World) {
     assert_eq!(errno(fs::metadata(theirs.path("none"))), libc::ENOENT);
     fs::write(theirs.path("new"), "by bob").unwrap();
     fs::create_dir(theirs.path("dir")).unwrap();
-    sh(
-        theirs.root(),
-        "mv new dir/x; mv dir moved; echo more >> moved/x; rm f; test ! -e f; rmdir sub 2>&1 | grep -q 'not empty'",
-    )
-    .ok();
+    sh(theirs.root(), "mv new dir/x; mv dir moved; echo more >> moved/x; rm f; test ! -e f; ! rmdir sub 2>/dev/null")
+        .ok();
     drop(theirs);
     let mine = world.mount(ALICE, "", &[]);
     assert_eq!(text(mine.path("d/moved/x")), "by bobmore\n");
