@@ -108,8 +108,8 @@ impl Store {
 }
 
 fn info(answer: &Answer) -> BucketInfo {
-    // -1: no quota.
-    let quota = |bucket: &str, user: &str| [bucket, user].into_iter().filter_map(|name| answer.number(name)).min();
+    // -1, or silence: no quota.
+    let quota = |bucket: &str, user: &str| answer.number(bucket).or_else(|| answer.number(user));
     BucketInfo {
         objects: answer.number("x-rgw-object-count"),
         bytes: answer.number("x-rgw-bytes-used"),

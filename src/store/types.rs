@@ -226,9 +226,9 @@ pub struct BucketInfo {
     pub objects: Option<u64>,
     /// Bytes in the bucket.
     pub bytes: Option<u64>,
-    /// The smaller of bucket and user quota in bytes.
+    /// The bucket's quota in bytes, else the user's.
     pub quota_bytes: Option<u64>,
-    /// The smaller of bucket and user quota in objects.
+    /// The bucket's quota in objects, else the user's.
     pub quota_objects: Option<u64>,
     /// The bucket is the asker's own: RGW tells only the owner about quotas.
     pub own: bool,
