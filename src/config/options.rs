@@ -71,6 +71,11 @@ pub struct Options {
     #[arg(long, value_name = "GID", help_heading = LOOKS)]
     pub gid: Option<u32>,
 
+    /// File of lines such as "bob_wsu = bob": files that name no owner show the local user of their object's S3 owner,
+    /// which costs one more request for each of them
+    #[arg(long, value_name = "PATH", help_heading = LOOKS)]
+    pub owner_map: Option<PathBuf>,
+
     /// Mode of files whose object names none, whatever the umask [default: 0666 without the umask]
     #[arg(long, value_name = "OCTAL", value_parser = parse::mode, help_heading = LOOKS)]
     pub file_mode: Option<u16>,

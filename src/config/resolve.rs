@@ -70,6 +70,10 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
             .placement
             .as_ref()
             .map(|text| if text.contains(':') { text.clone() } else { format!(":{text}") }),
+        owner_map: match &options.owner_map {
+            Some(path) => super::owner_map::read(&env.absolute(path))?,
+            None => super::OwnerMap::new(),
+        },
         sse_c: options.sse_c_key_file.as_ref().map(|path| super::sse::read(&env.absolute(path))).transpose()?,
         inherit_acl: options.inherit_acl,
         log: options.log.clone(),

@@ -62,6 +62,8 @@ pub struct Settings {
     pub cou: Option<String>,
     /// Zone group and placement of new buckets, as `LocationConstraint` has them.
     pub placement: Option<String>,
+    /// Local owners of objects that name none, by their S3 owner.
+    pub owner_map: super::OwnerMap,
     /// The customer's key that the service encrypts objects with.
     pub sse_c: Option<SseKey>,
     /// New objects get the grants of the bucket's list.

@@ -156,7 +156,7 @@ impl Fs {
         let marker_key = names::dir_key(&self.table.dir_key(parent)?, name).ok()?;
         let none = ObjectHeaders::default();
         let (attrs, xattrs) = match marker {
-            Some(info) => meta::decode(&info.headers, true, info.size, info.modified, &self.options.defaults),
+            Some(info) => self.decode(info, true),
             None => meta::decode(&none, true, 0, SystemTime::now(), &self.options.defaults),
         };
         let attrs = Attrs { kind: Kind::Dir, ..attrs };

@@ -2,7 +2,8 @@
 
 use super::{Fs, FsError, Result};
 use crate::inode::{Inode, Knowledge, State};
-use crate::meta::{Attrs, Kind, Time};
+use crate::meta::{self, Attrs, Kind, Time};
+use crate::store::ObjectInfo;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,20 @@ pub struct Entry {
 }
 
 impl Fs {
+    /// What an object's headers say, and whose it is by the map of owners if they do not.
+    pub(super) fn decode(&self, info: &ObjectInfo, is_dir: bool) -> (Attrs, meta::Xattrs) {
+        let mut defaults = self.options.defaults.clone();
+        if let Some((uid, gid)) = info.owner.as_ref().and_then(|owner| self.options.owner_map.get(owner)) {
+            (defaults.uid, defaults.gid) = (*uid, *gid);
+        }
+        meta::decode(&info.headers, is_dir, info.size, info.modified, &defaults)
+    }
+
+    /// Whether the object's owner would say whose it is, and is not known.
+    pub(super) fn wants_owner(&self, info: &ObjectInfo) -> bool {
+        !self.options.owner_map.is_empty() && info.owner.is_none() && !info.headers.user.contains_key("uid")
+    }
+
     /// Attributes from memory, if they may be believed.
     pub fn try_getattr(&self, ino: u64) -> Option<Result<Entry>> {
         let inode = match self.inode(ino) {

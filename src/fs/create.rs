@@ -212,6 +212,7 @@ impl Fs {
             modified: SystemTime::now(),
             headers: with.headers,
             tag_count: 0,
+            owner: None,
             appendable: false,
             restored: false,
         };

@@ -5,7 +5,6 @@
 
 use super::{Fs, Result, WIDE};
 use crate::inode::{DirState, Listed, Listing, Seen};
-use crate::meta;
 use crate::store::StoreError;
 use crate::sync::{LEAF, Ranked};
 use futures::future::{BoxFuture, FutureExt, Shared};
@@ -40,9 +39,11 @@ impl Fs {
             let asked = Instant::now();
             let answer = fs.store.head(&owned).await;
             fs.heads.flying.lock().remove(&owned);
-            let info = answer?;
-            let is_dir = owned.ends_with('/');
-            let (attrs, xattrs) = meta::decode(&info.headers, is_dir, info.size, info.modified, &fs.options.defaults);
+            let mut info = answer?;
+            if fs.wants_owner(&info) {
+                info.owner = fs.store.owner_of(&owned).await?;
+            }
+            let (attrs, xattrs) = fs.decode(&info, owned.ends_with('/'));
             Ok(Arc::new(Seen { asked, info, attrs, xattrs }))
         }
         .boxed()

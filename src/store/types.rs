@@ -76,6 +76,8 @@ pub struct ObjectInfo {
     pub tag_count: u32,
     /// RGW's `x-rgw-object-type: Appendable`.
     pub appendable: bool,
+    /// S3 user id of the owner, if it was asked for: neither HEAD nor GET tell it.
+    pub owner: Option<String>,
     /// `x-amz-restore` says that a restored copy can be read (only of interest for cold storage classes).
     pub restored: bool,
 }

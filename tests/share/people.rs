@@ -205,3 +205,24 @@ pub fn what_cannot_be_listed(world: &World) {
     assert_eq!(errno(fs::metadata(theirs.path("none"))), libc::EACCES);
     assert_eq!(errno(fs::read_dir(theirs.root()).and_then(|mut d| d.next().unwrap())), libc::EACCES);
 }
+
+/// Objects that name no owner show the local user of their S3 owner.
+pub fn owners_are_mapped(world: &World) {
+    world.command(ALICE, &["share", world.bucket(), "--with", BOB, "--write"]).ok();
+    world.put(ALICE, "hers", "x");
+    world.put(BOB, "his", "x");
+    let map = world.folder(ALICE).join("map");
+    fs::write(&map, "# people of this machine\nbob_wsu = 4711\ncarol_msu = 4712\n").unwrap();
+    let mine = world.mount(ALICE, "", &["--owner-map", "map", "--uid", "77", "--max-age", "0"]);
+    let uid = |name: &str| fs::metadata(mine.path(name)).unwrap().uid();
+    assert_eq!((uid("hers"), uid("his")), (77, 4711));
+    fs::read(mine.path("his")).unwrap();
+    assert_eq!(uid("his"), 4711);
+    // What an object says itself counts more.
+    std::os::unix::fs::chown(mine.path("his"), Some(12), None).unwrap();
+    fs::File::open(mine.path("his")).unwrap().sync_all().unwrap();
+    assert_eq!(uid("his"), 12);
+    fs::write(&map, "bob_wsu = no-such-user-here\n").unwrap();
+    let said = world.command(ALICE, &["mount", "--owner-map", "map", world.bucket(), "at"]).fails();
+    assert!(said.contains("no local user no-such-user-here"), "{said}");
+}
