@@ -7,9 +7,10 @@
 mod blocks;
 mod fetch;
 mod readahead;
+mod slice;
 #[cfg(test)]
 mod tests;
 
-pub use blocks::{BLOCK, BlockCache, Identity};
+pub use blocks::{BLOCK, BlockCache, Identity, Used};
 pub use fetch::{Fetcher, Origin};
 pub use readahead::ReadAhead;

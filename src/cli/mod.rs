@@ -1,16 +1,26 @@
 //! The commands.
 
+mod config;
 mod control;
 mod daemon;
 mod demo;
+mod doctor;
+mod effective;
 mod exit;
+mod fstab;
 mod helper;
+mod list;
 mod logging;
+mod metrics;
 mod mount;
 mod notify;
+mod run;
 mod serve_s3;
+mod served;
 mod share;
+mod status;
 mod umount;
+mod unit;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Failure;
@@ -21,6 +31,7 @@ Examples:
   osirisfs mount --token-file ~/.osiris-token yourcou-data ~/data
   osirisfs mount --profile yourname_yourcou yourcou-data/run7 ~/run7
   osirisfs umount ~/data
+  osirisfs run yourcou-data -- ./job.sh {}
   osirisfs demo
 
 Exit codes:
@@ -50,6 +61,21 @@ Examples:
   osirisfs share yourcou-data                            who may do what
   osirisfs share yourcou-data --revoke bob_wsu";
 
+const RUN_HELP: &str = "\
+The command finds the mount at $OSIRISFS_MOUNT, and wherever one of its words is {}:
+  osirisfs run yourcou-data/run7 -- sh -c 'cd $OSIRISFS_MOUNT && ./job'
+  osirisfs run -o ro yourcou-data -- tar -cf /scratch/all.tar -C {} .
+
+SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 (and SIGINT without a terminal) are passed on to the command.
+
+Exit codes:
+  0    the command succeeded, and all data is stored
+  3    the command succeeded, but files could not be stored; they are named
+  4    the command succeeded, but processes that it left behind still use the mount
+  125  the bucket could not be mounted; the command was not run
+  126  the command could not be run; 127 it was not found
+  else the exit code of the command, or 128 and the number of the signal that ended it";
+
 /// Mount OSiRIS (Ceph RADOS Gateway) S3 buckets as a file system
 #[derive(Parser)]
 #[command(name = "osirisfs", version, after_help = EXAMPLES, max_term_width = 100)]
@@ -69,6 +95,21 @@ enum Command {
     /// Let others into a bucket of yours, show who is in, take it back
     #[command(after_help = SHARE_EXAMPLES)]
     Share(share::Args),
+    /// Show how a mount is doing: the service, the cache, what waits to be stored, what went wrong
+    Status(status::Args),
+    /// List the mounts of this machine
+    List(list::Args),
+    /// Look whether everything that a mount needs is in order, and say what to do
+    Doctor(doctor::Args),
+    /// Run a command with a bucket mounted, and unmount when it has ended: for batch jobs
+    #[command(after_help = RUN_HELP)]
+    Run(run::Args),
+    /// Print systemd units for a mount
+    Unit(unit::Args),
+    /// Translate lines of /etc/fstab for s3fs into ours
+    Fstab(fstab::Args),
+    /// Show which options a mount has, and where each came from
+    Config(config::Args),
     /// Try it out on this machine: a server, a mount, files copied in and compared
     Demo(demo::Args),
     /// Run the embedded S3 server by itself, for scripts and tests
@@ -82,7 +123,7 @@ pub fn main(words: Vec<OsString>) -> u8 {
     let as_helper = called_as_helper.is_some();
     let words = called_as_helper.unwrap_or(words);
     let code = match Cli::try_parse_from(&words) {
-        Ok(cli) => match run(cli.command, &words) {
+        Ok(cli) => match run_command(cli.command, &words) {
             Ok(()) => exit::DONE,
             Err(failure) => failure.report(),
         },
@@ -95,11 +136,18 @@ pub fn main(words: Vec<OsString>) -> u8 {
     if as_helper { helper::exit_code(code) } else { code }
 }
 
-fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
+fn run_command(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
         Command::Share(args) => share::run(args),
+        Command::Status(args) => status::run(args),
+        Command::List(args) => list::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Unit(args) => unit::run(args),
+        Command::Fstab(args) => fstab::run(args),
+        Command::Config(args) => config::run(args),
         Command::Demo(args) => demo::run(args),
         Command::ServeS3(args) => serve_s3::run(args),
     }

@@ -1,11 +1,10 @@
 //! `osirisfs mount`.
 
 use super::exit::{DONE, Failure};
-use super::{Cli, Command, daemon, logging};
-use crate::config::{ConfigError, Env, MountFlags, Options, Settings, dash_o, parse, resolve};
+use super::{daemon, effective, logging};
+use crate::config::{ConfigError, Env, Options, Settings, parse, resolve};
 use crate::mount::daemon::{Ready, Side, split};
 use crate::mount::{MountError, check, device};
-use clap::Parser;
 use std::ffi::OsString;
 
 #[derive(clap::Args)]
@@ -18,12 +17,23 @@ pub struct Args {
     fake: bool,
 }
 
+impl Args {
+    /// What is said here.
+    pub fn options(self) -> Options {
+        self.options
+    }
+}
+
 /// Mounts. In the foreground it returns at the end of the mount; else it is the command that returns when the daemon
 /// has spoken, and the daemon's end ends the process in here.
 pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
     let fake = args.fake;
-    let (options, kernel) = with_dash_o(args, words)?;
     let env = Env::of_process();
+    let effective::Said { options, kernel, remount, .. } = effective::of_words(&args.options.dash_o, words, &env)?;
+    if remount {
+        let mountpoint = check::real(&env.absolute(&options.mountpoint))?;
+        return Ok(device::remount(&mountpoint, kernel, options.read_only)?);
+    }
     let mut settings = resolve(&options, kernel, &env)?;
     logging::check(&settings)?;
     settings.mountpoint = match check::prepare(&settings.mountpoint, options.nonempty) {
@@ -39,41 +49,23 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
         return Ok(());
     }
     warn_of_plain_http(&settings);
+    let (dash_o, words) = (args.options.dash_o, words.to_vec());
+    let again = Box::new(move || {
+        let said = effective::of_words(&dash_o, &words, &env)?;
+        Ok(resolve(&said.options, said.kernel, &env)?)
+    });
     if settings.foreground {
-        return match daemon::run(settings, Ready::nobody_waits()) {
+        return match daemon::run(settings, Ready::nobody_waits(), again) {
             DONE => Ok(()),
             // It was told when it happened.
-            code => std::process::exit(code.into()),
+            code => Err(Failure::told(code)),
         };
     }
     match split().map_err(|e| Failure::other(format!("the daemon cannot be started: {e}")))? {
-        Side::Daemon(ready) => std::process::exit(daemon::run(settings, ready).into()),
+        Side::Daemon(ready) => std::process::exit(daemon::run(settings, ready, again).into()),
         Side::Command(word) if word.code == DONE => Ok(()),
         Side::Command(word) => Err(Failure { code: word.code, text: word.text }),
     }
-}
-
-/// Reads the words once more with what `-o` names put before them as flags, so that both ways of writing are checked in
-/// the same way and a flag that was written out wins.
-fn with_dash_o(args: Args, words: &[OsString]) -> Result<(Options, MountFlags), Failure> {
-    let said = dash_o::read(&args.options.dash_o, &super::mount_command())?;
-    if said.flags.is_empty() {
-        return Ok((args.options, said.kernel));
-    }
-    let (program_and_command, rest) = words.split_at(words.len().min(2));
-    let all = program_and_command.iter().cloned().chain(said.flags.iter().map(OsString::from)).chain(rest.to_vec());
-    match Cli::try_parse_from(all) {
-        Ok(Cli { command: Command::Mount(args) }) => Ok((args.options, said.kernel)),
-        Ok(_) => Err(Failure::other("-o belongs to osirisfs mount")),
-        Err(e) => Err(Failure { code: super::exit::USAGE, text: in_one_line(&e) }),
-    }
-}
-
-/// clap's report without its "error: " and its usage, which would show flags that the user did not write.
-fn in_one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    format!("in -o: {}", first.trim_start_matches("error: "))
 }
 
 fn warn_of_plain_http(settings: &Settings) {
@@ -85,6 +77,3 @@ fn warn_of_plain_http(settings: &Settings) {
         eprintln!("osirisfs: warning: {warning}");
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,7 +16,12 @@ pub struct Env {
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
+    /// The machine's configuration file.
+    pub system_config: PathBuf,
 }
+
+/// The machine's configuration file.
+const SYSTEM_CONFIG: &str = "/etc/osirisfs.conf";
 
 impl Env {
     /// The real surroundings. Without `HOME` (systemd's mount units have none) the home folder is that of the user
@@ -30,7 +35,14 @@ impl Env {
             None => nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.dir),
         };
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        Env { vars, home, cwd, uid: uid.as_raw(), gid: nix::unistd::getegid().as_raw() }
+        Env {
+            vars,
+            home,
+            cwd,
+            uid: uid.as_raw(),
+            gid: nix::unistd::getegid().as_raw(),
+            system_config: SYSTEM_CONFIG.into(),
+        }
     }
 
     /// Made-up surroundings.
@@ -41,6 +53,7 @@ impl Env {
             cwd: home.to_owned(),
             uid: nix::unistd::geteuid().as_raw(),
             gid: nix::unistd::getegid().as_raw(),
+            system_config: home.join("osirisfs.conf"),
         }
     }
 
@@ -52,6 +65,15 @@ impl Env {
     /// Whether a variable is there at all, be it empty.
     pub fn is_set(&self, name: &str) -> bool {
         self.vars.contains_key(name)
+    }
+
+    /// The user's configuration file: `$XDG_CONFIG_HOME/osirisfs/config.toml`, usually in `~/.config`.
+    pub fn user_config(&self) -> Option<PathBuf> {
+        let folder = match self.var("XDG_CONFIG_HOME").filter(|folder| folder.starts_with('/')) {
+            Some(folder) => PathBuf::from(folder),
+            None => self.home.as_ref()?.join(".config"),
+        };
+        Some(folder.join("osirisfs/config.toml"))
     }
 
     /// A path as the user wrote it, made absolute; a leading `~/` is the home folder (no shell expands it in fstab).

@@ -1,6 +1,6 @@
 //! The options of `osirisfs mount`: each flag beside its documentation. `--help` and `-o` are made from this one list.
 
-use super::{Conflict, ExclusiveCreate, Metadata, parse};
+use super::{Conflict, ExclusiveCreate, Metadata, Origins, parse};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -141,6 +141,14 @@ pub struct Options {
     #[arg(long, value_name = "LEVEL", default_value = "info", help_heading = RUNNING)]
     pub log: String,
 
+    /// Log each request to the service, with its time and size
+    #[arg(long, help_heading = RUNNING)]
+    pub log_requests: bool,
+
+    /// Serve metrics for Prometheus here: a port of this machine, or ADDRESS:PORT
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::listen, help_heading = RUNNING)]
+    pub metrics: Option<std::net::SocketAddr>,
+
     /// Where to log [default: standard error in the foreground, else the system log]
     #[arg(long, value_name = "PATH", help_heading = RUNNING)]
     pub log_file: Option<PathBuf>,
@@ -158,7 +166,15 @@ pub struct Options {
     #[arg(long, help_heading = RUNNING)]
     pub if_not_mounted: bool,
 
+    /// Configuration file [default: /etc/osirisfs.conf, and over it ~/.config/osirisfs/config.toml]
+    #[arg(long, value_name = "PATH", help_heading = RUNNING)]
+    pub config: Option<PathBuf>,
+
     /// Any option above as mount(8) and fstab write it: NAME[=VALUE][,NAME...], and ro, noatime, noexec, _netdev, ...
     #[arg(short = 'o', value_name = "OPTIONS", help_heading = RUNNING)]
     pub dash_o: Vec<String>,
+
+    /// Where each of these came from.
+    #[arg(skip)]
+    pub origins: Origins,
 }

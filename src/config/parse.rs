@@ -1,6 +1,7 @@
 //! How values of options are written: sizes, durations, modes, sources, addresses.
 
 use super::ConfigError;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// A number of bytes: `512M`, `2GiB`, `1048576`. A letter alone is binary (`1K` = 1024), as with `du` and `dd`.
@@ -17,6 +18,16 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| wrong()),
         Err(_) => humantime::parse_duration(text).map_err(|_| wrong()),
+    }
+}
+
+/// Where to listen: `9100` is a port of the loopback address.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
+    match text.parse::<u16>() {
+        Ok(port) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        Err(_) => {
+            text.parse().map_err(|_| "write a port such as 9100, or an address such as 127.0.0.1:9100".to_owned())
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! From what the user asked for to what will be done: options, environment and files become [`Settings`].
 
-use super::{ConfigError, Env, MountFlags, Options, Settings, credentials, parse};
+use super::aws_files::Profile;
+use super::{ConfigError, Env, MountFlags, Options, Origin, Settings, credentials, files, parse};
 use std::path::{Path, PathBuf};
 
 /// Where OSiRIS answers.
@@ -15,36 +16,15 @@ const DEFAULT_REGION: &str = "us-east-1";
 pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Settings, ConfigError> {
     let (bucket, prefix) = parse::source(options.source.as_deref().unwrap_or(parse::ALL))?;
     let found = credentials::find(options.token_file.as_deref(), options.profile.as_deref(), env)?;
-    let profile = found.profile;
-
-    let endpoint = options
-        .endpoint
-        .as_deref()
-        .or_else(|| env.var("AWS_ENDPOINT_URL_S3"))
-        .or_else(|| env.var("AWS_ENDPOINT_URL"))
-        .or(profile.endpoint.as_deref())
-        .unwrap_or(DEFAULT_ENDPOINT);
-    let region = options
-        .region
-        .as_deref()
-        .or_else(|| env.var("AWS_REGION"))
-        .or_else(|| env.var("AWS_DEFAULT_REGION"))
-        .or(profile.region.as_deref())
-        .unwrap_or(DEFAULT_REGION);
-    let ca_file = options
-        .ca_file
-        .clone()
-        .or_else(|| env.var("AWS_CA_BUNDLE").map(PathBuf::from))
-        .or(profile.ca_file)
-        .map(|path| env.absolute(&path));
+    let service = service(options, &found.profile, env);
 
     let settings = Settings {
         bucket,
         prefix,
         mountpoint: env.absolute(&options.mountpoint),
-        endpoint: parse::endpoint(endpoint)?,
-        region: region.to_owned(),
-        ca_file,
+        endpoint: parse::endpoint(&service.endpoint.0)?,
+        region: service.region.0,
+        ca_file: service.ca_file.map(|(path, _)| env.absolute(Path::new(&path))),
         credentials: found.credentials,
         credentials_from: found.from,
         max_connections: options.connections.into(),
@@ -77,12 +57,55 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
         sse_c: options.sse_c_key_file.as_ref().map(|path| super::sse::read(&env.absolute(path))).transpose()?,
         inherit_acl: options.inherit_acl,
         log: options.log.clone(),
+        log_requests: options.log_requests,
+        metrics: options.metrics,
         log_file: options.log_file.as_ref().map(|path| env.absolute(path)),
         foreground: options.foreground,
         threads: options.threads.into(),
     };
     check(&settings)?;
     Ok(settings)
+}
+
+/// Where to go, each value with its origin.
+pub struct Service {
+    /// Address, as it was written.
+    pub endpoint: (String, Origin),
+    /// Region.
+    pub region: (String, Origin),
+    /// Authorities, as written.
+    pub ca_file: Option<(String, Origin)>,
+}
+
+/// Finds the service: a flag or `-o`, the environment, a profile that one of these named, a configuration file, any other
+/// profile, the default.
+pub fn service(options: &Options, profile: &Profile, env: &Env) -> Service {
+    let name = options.profile.as_deref().or_else(|| env.var("AWS_PROFILE"));
+    let named = name.is_some() && !options.origins.is_of_file("profile");
+    let name = name.unwrap_or("default");
+    let pick = |option: &str, said: Option<&str>, of_profile: Option<&str>| {
+        let of_file = options.origins.is_of_file(option);
+        let origin = match options.origins.of(option) {
+            // Options that were made without words.
+            Origin::Default => Origin::CommandLine,
+            origin => origin,
+        };
+        let said = said.map(|value| (value.to_owned(), origin));
+        let of_profile = of_profile.map(|value| (value.to_owned(), Origin::Profile(name.to_owned())));
+        let by_user = said.clone().filter(|_| !of_file);
+        let by_variable = || files::variable(option, env).map(|(name, value)| (value, Origin::Environment(name)));
+        let by_named = of_profile.clone().filter(|_| named);
+        by_user.or_else(by_variable).or(by_named).or(said).or(of_profile)
+    };
+    let default = |text: &str| (text.to_owned(), Origin::Default);
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    Service {
+        endpoint: pick("endpoint", options.endpoint.as_deref(), profile.endpoint.as_deref())
+            .unwrap_or_else(|| default(DEFAULT_ENDPOINT)),
+        region: pick("region", options.region.as_deref(), profile.region.as_deref())
+            .unwrap_or_else(|| default(DEFAULT_REGION)),
+        ca_file: pick("ca_file", path(&options.ca_file).as_deref(), path(&profile.ca_file).as_deref()),
+    }
 }
 
 /// What can be seen to be wrong without asking anybody.

@@ -70,6 +70,10 @@ pub struct Settings {
     pub inherit_acl: bool,
     /// Filter for log lines, in the syntax of `tracing_subscriber::EnvFilter` (`info`, `osirisfs::store=debug`).
     pub log: String,
+    /// Log each request.
+    pub log_requests: bool,
+    /// Where metrics are served.
+    pub metrics: Option<std::net::SocketAddr>,
     /// Where log lines go; `None`: standard error in the foreground, else nowhere.
     pub log_file: Option<PathBuf>,
     /// Stay in the foreground.

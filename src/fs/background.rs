@@ -38,12 +38,18 @@ pub(super) fn start(fs: &Arc<Fs>) {
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = 1;
         loop {
             tick.tick().await;
             let Some(fs) = Weak::upgrade(&weak) else { return };
             fs.store_due();
             fs.review_rights();
             fs.table.sweep();
+            let inodes = fs.table.len();
+            if inodes > told * 2 || inodes < told / 2 {
+                tracing::debug!(inodes, cached = fs.fetch.cache().bytes(), "inodes known");
+                told = inodes;
+            }
         }
     });
 }
@@ -166,7 +172,7 @@ impl Fs {
     }
 
     /// Inodes with something to store.
-    fn all_dirty(&self) -> Vec<Arc<Inode>> {
+    pub(super) fn all_dirty(&self) -> Vec<Arc<Inode>> {
         let mut found: Vec<_> = self.dirty.lock().values().map(|waiting| waiting.inode.clone()).collect();
         found.extend(self.handles.inodes());
         found.sort_by_key(|inode| inode.ino);

@@ -33,8 +33,10 @@ mod statfs;
 mod stream;
 mod sync;
 mod top;
+mod unseen;
 mod uploads;
 mod volumes;
+mod watched;
 mod write;
 mod xattr;
 
@@ -51,6 +53,7 @@ pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
 pub use statfs::Space;
 pub use volumes::Volumes;
+pub use watched::{Todo, Watched};
 
 use crate::cache::{BlockCache, Fetcher, Identity, Origin};
 use crate::draft::Base;
@@ -97,6 +100,9 @@ pub struct Fs {
     space: Ranked<LEAF, Option<(Instant, Space)>>,
     facts: Ranked<LEAF, acl::BucketFacts>,
     hidden: std::sync::atomic::AtomicUsize,
+    /// The last thing that was to be stored was stored.
+    storing_works: std::sync::atomic::AtomicBool,
+    conflicts: std::sync::atomic::AtomicU64,
 }
 
 /// What all buckets of a mount share.
@@ -180,6 +186,8 @@ impl Fs {
             user,
             rights: Ranked::new(rights::Rights::new(write)),
             warned: Default::default(),
+            storing_works: Default::default(),
+            conflicts: Default::default(),
             options,
             bucket,
             store,

@@ -1,6 +1,6 @@
 //! The root of a mount of all buckets: their names, making and removing them, opening one when it is first used.
 
-use super::{Attr, Entry, Found, Fs, FsError, House, Options, Result, Row};
+use super::{Attr, Entry, Found, Fs, FsError, House, Options, Result, Row, Watched};
 use crate::inode::{Inode, State, Table};
 use crate::meta::{self, Attrs, Kind, Xattrs};
 use crate::names::Name;
@@ -82,6 +82,22 @@ impl Top {
         Ok(fs)
     }
 
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// A mount in which no bucket has been used yet.
+    pub(super) fn watched(&self) -> Watched {
+        let cache = self.house.fetch.cache();
+        Watched {
+            user: self.options.me.clone(),
+            cache: (cache.bytes(), cache.capacity(), cache.used()),
+            todo: Vec::new(),
+            conflicts: 0,
+            inodes: self.house.table.len(),
+        }
+    }
+
     pub(super) fn in_use(&self) -> Vec<Arc<Fs>> {
         self.open.lock().values().cloned().collect()
     }
@@ -127,7 +143,10 @@ impl Top {
         let state = inode.state();
         match known {
             Some(fs) => fs.entry(inode, &state),
-            None => Entry { attr: Attr::bare(inode.ino, &state.attrs), ttl: self.options.max_age },
+            None => {
+                let ttl = self.options.max_age;
+                Entry { attr: Attr::bare(inode.ino, &state.attrs), ttl, name_ttl: ttl }
+            }
         }
     }
 

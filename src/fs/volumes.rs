@@ -6,6 +6,7 @@
 use super::top::Top;
 use super::{
     Caller, Change, Entry, Found, Fs, FsError, Opened, Options, RenameRule, Result, Row, Slices, Space, Unstored,
+    Watched,
 };
 use crate::inode::ROOT;
 use crate::store::{Store, StoreError};
@@ -76,7 +77,7 @@ of_handle! {
     /// Writes.
     write(offset: u64, data: &[u8], clear: bool) -> u32;
     /// Stores what a close must store.
-    flush() -> ();
+    flush(pid: u32) -> ();
     /// Stores a file.
     fsync() -> ();
     /// Allocates, punches, zeroes.
@@ -359,6 +360,30 @@ impl Volumes {
             Some(_) => Ok(Vec::new()),
             None => self.bucket(ino).await?.listxattr(ino).await,
         }
+    }
+
+    /// The store below, for its counters.
+    pub fn store(&self) -> &Store {
+        match self {
+            Volumes::One(fs) => fs.store(),
+            Volumes::All(top) => top.store(),
+        }
+    }
+
+    /// What the mount is doing.
+    pub fn watched(&self) -> Watched {
+        let mut all = self.in_use().into_iter().map(|fs| fs.watched());
+        let first = match (self, all.next()) {
+            (_, Some(first)) => first,
+            (Volumes::One(fs), None) => fs.watched(),
+            (Volumes::All(top), None) => top.watched(),
+        };
+        // The table and the cache are shared.
+        all.fold(first, |mut sum, one| {
+            sum.todo.extend(one.todo);
+            sum.conflicts += one.conflicts;
+            sum
+        })
     }
 
     fn in_use(&self) -> Vec<Arc<Fs>> {

@@ -31,8 +31,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 const DEAD_PEER: Duration = Duration::from_secs(60);
 /// Less than the usual keep-alive time of servers and load balancers.
 const IDLE: Duration = Duration::from_secs(25);
-/// Big frames: fewer wake-ups per byte of a download.
-const READ_BUFFER: usize = 1 << 20;
+/// Big frames are fewer wake-ups per byte of a download; still bigger ones come from fresh memory each time, whose
+/// clearing costs more.
+const READ_BUFFER: usize = 256 << 10;
 
 type Connector = HttpsConnector<QuickAck<TcpConnector<Resolver>>>;
 

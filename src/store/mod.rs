@@ -17,6 +17,7 @@ mod headers;
 mod http;
 mod limits;
 mod list;
+mod meter;
 mod multipart;
 mod part_source;
 mod policy;
@@ -34,6 +35,7 @@ pub use body::{Body, Segment};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
 pub use limits::RequestCounts;
+pub use meter::{BOUNDS_MS, Metered, OpStats, Trouble};
 pub use sse::SseKey;
 pub use types::*;
 
@@ -43,6 +45,7 @@ use ::aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use client::{Clock, SharedCredentials};
 use exchange::{Exchange, Extra};
 use limits::{Counters, Limits};
+pub use retry::REQUESTS;
 use retry::{Done, Tries};
 use std::error::Error;
 use std::future::Future;
@@ -189,6 +192,21 @@ impl Store {
     /// What was sent and received so far.
     pub fn requests(&self) -> RequestCounts {
         self.inner.counters.snapshot()
+    }
+
+    /// What requests took and how they ended.
+    pub fn metered(&self) -> Metered {
+        self.inner.counters.meter.snapshot()
+    }
+
+    /// What the service says that it is (its `Server` header), if it has said so.
+    pub fn server(&self) -> Option<String> {
+        self.inner.server.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the service was found to honour; nothing if that was not tried yet, or is being tried now.
+    pub fn known_quirks(&self) -> Option<Quirks> {
+        self.place.quirks.try_lock().ok().and_then(|known| known.clone())
     }
 
     /// One operation with nothing special about it: attempts until the deadline.

@@ -3,10 +3,10 @@
 mod lists;
 mod policy;
 
-use super::exit::Failure;
-use crate::config::{Env, MountFlags, Options, Settings, resolve};
+use super::effective;
+use super::exit::{Failure, USAGE};
+use crate::config::{Env, Settings, resolve};
 use crate::store::{Acl, ErrorKind, Grantee, Store, StoreError};
-use clap::{Args as _, FromArgMatches};
 use policy::{Share, Without};
 use std::path::PathBuf;
 
@@ -84,18 +84,18 @@ pub fn run(args: Args) -> Result<(), Failure> {
 
 /// The settings of a mount of the same place: credentials and address are found in the same way.
 fn settings(args: &Args) -> Result<Settings, Failure> {
-    let mut words: Vec<std::ffi::OsString> = vec![args.source.clone().into(), "/".into()];
-    for (flag, value) in [("--endpoint", &args.endpoint), ("--profile", &args.profile)] {
-        words.extend(value.iter().flat_map(|value| [flag.into(), value.into()]));
+    let env = Env::of_process();
+    let said = effective::of_bucket(&args.source, &[], None, &env)?;
+    let mut options = said.options;
+    options.endpoint = args.endpoint.clone().or(options.endpoint);
+    options.profile = args.profile.clone().or(options.profile);
+    options.token_file = args.token_file.clone().or(options.token_file);
+    options.ca_file = args.ca_file.clone().or(options.ca_file);
+    let settings = resolve(&options, said.kernel, &env)?;
+    if settings.bucket.is_empty() {
+        return Err(Failure { code: USAGE, text: "say which bucket is to be shared".to_owned() });
     }
-    for (flag, value) in [("--token-file", &args.token_file), ("--ca-file", &args.ca_file)] {
-        words.extend(value.iter().flat_map(|value| [flag.into(), value.into()]));
-    }
-    let command =
-        Options::augment_args(clap::Command::new("mount").no_binary_name(true).allow_missing_positional(true));
-    let matches = command.try_get_matches_from(words).map_err(|e| Failure::other(e.to_string()))?;
-    let options = Options::from_arg_matches(&matches).map_err(|e| Failure::other(e.to_string()))?;
-    Ok(resolve(&options, MountFlags::default(), &Env::of_process())?)
+    Ok(settings)
 }
 
 fn check(user: &str) -> Result<&str, Failure> {
