@@ -9,6 +9,7 @@ mod ceph;
 mod interop;
 mod ops;
 mod programs;
+mod share;
 mod support;
 
 macro_rules! cases {
@@ -20,6 +21,25 @@ macro_rules! cases {
             }
         )* })* })* }
     };
+}
+
+macro_rules! shared {
+    ($($module:ident { $($name:ident)* })*) => {
+        mod people_of_rgw { $(mod $module { $(
+            #[test]
+            fn $name() {
+                crate::share::$module::$name(&crate::share::World::rgw());
+            }
+        )* })* }
+    };
+}
+
+share::each_case!(shared);
+
+/// RGW speaks TLS, the embedded server does not.
+#[test]
+fn customer_keys() {
+    ceph::sse::customer_keys(&share::World::rgw());
 }
 
 cases! {

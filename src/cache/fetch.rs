@@ -43,6 +43,11 @@ impl Fetcher {
         Fetcher { cache, store, ahead: Arc::new(Semaphore::new(AHEAD_GETS)) }
     }
 
+    /// The same cache and budget over another bucket's store.
+    pub fn over(&self, store: Store) -> Fetcher {
+        Fetcher { store, ..self.clone() }
+    }
+
     /// The cache below.
     pub fn cache(&self) -> &Arc<BlockCache> {
         &self.cache

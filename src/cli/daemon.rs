@@ -5,7 +5,7 @@ use super::exit::{DONE, Failure, NOT_STORED};
 use super::served::Served;
 use super::{logging, metrics, notify};
 use crate::config::Settings;
-use crate::fs::{self, Fs};
+use crate::fs::{self, Volumes};
 use crate::fuse::{self, Mounted};
 use crate::mount::daemon::Ready;
 use crate::mount::{MountError, check, control, device, table, tune, unmount};
@@ -129,9 +129,16 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
         bucket: settings.bucket.clone(),
         credentials_from: settings.credentials_from.clone(),
     };
-    let store = Store::new(settings.store_config()).map_err(service)?;
+    let store = Store::new(settings.store_config()).map_err(service)?.with_sse_c(settings.sse_c.clone());
     first_answer(&store, settings.ask_for).await.map_err(service)?;
-    let fs = tokio::time::timeout(OPENING, Fs::start(fs::Options::of(settings), store.clone()))
+    let options = fs::Options::of(settings);
+    let open = async {
+        match settings.bucket.is_empty() {
+            true => Volumes::all(options, store.clone()).await,
+            false => Volumes::one(options, store.clone()).await,
+        }
+    };
+    let fs = tokio::time::timeout(OPENING, open)
         .await
         .map_err(|_| MountError::ServiceSlow { endpoint: settings.endpoint.clone(), seconds: OPENING.as_secs() })?
         .map_err(service)?;
@@ -163,9 +170,9 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
 /// Waits, but not long, for the service to say that the bucket is there.
 async fn first_answer(store: &Store, ask_for: Duration) -> Result<(), StoreError> {
     use ErrorKind::{Denied, Server, Timeout};
-    let mut answer = store.with_deadline(FIRST_REFUSAL.min(ask_for)).head_bucket().await;
+    let mut answer = store.with_deadline(FIRST_REFUSAL.min(ask_for)).is_there().await;
     if matches!(&answer, Err(StoreError { kind: Timeout | Server, .. })) {
-        answer = store.with_deadline(FIRST_ANSWER.min(ask_for)).head_bucket().await;
+        answer = store.with_deadline(FIRST_ANSWER.min(ask_for)).is_there().await;
     }
     match answer {
         // A user who may not look at the bucket may still use a folder of it: opening the file system decides.

@@ -29,7 +29,8 @@ pub fn of_words(dash_o: &[String], words: &[OsString], env: &Env) -> Result<Said
     let (mut options, mut matches) = parsed(words, &[], &dash_o.flags)?;
     let given = files::given(&parsed(words, &[], &[])?.1, &dash_o);
     let files = Files::find(options.config.as_deref(), env, &own)?;
-    let bucket = parse::source(&options.source).map(|(bucket, _)| bucket).unwrap_or_default();
+    let bucket =
+        parse::source(options.source.as_deref().unwrap_or(parse::ALL)).map(|(bucket, _)| bucket).unwrap_or_default();
     let (flags, origins) = files.under(&given, &bucket, env);
     if !flags.is_empty() {
         (options, matches) = parsed(words, &flags, &dash_o.flags)?;

@@ -17,6 +17,7 @@ mod notify;
 mod run;
 mod serve_s3;
 mod served;
+mod share;
 mod status;
 mod umount;
 mod unit;
@@ -44,6 +45,7 @@ const MOUNT_EXAMPLES: &str = "\
 Examples:
   osirisfs mount --token-file ~/.osiris-token yourcou-data ~/data
   osirisfs mount --profile yourname_yourcou --read-only yourcou-data/run7 ~/run7
+  osirisfs mount ~/osiris                    all your buckets, each a folder
   osirisfs mount --endpoint http://127.0.0.1:8000 --foreground --log debug test /mnt
   mount -t osirisfs -o token_file=/root/token,allow_other,_netdev yourcou-data /data
 
@@ -51,6 +53,13 @@ The command returns when the mount answers; the daemon goes on in the background
 The token or key is taken from --token-file, else --profile, else OSIRIS_TOKEN or
 AWS_ACCESS_KEY_ID (and AWS_SECRET_ACCESS_KEY, which may be empty), else the default
 profile of ~/.aws/credentials. A file with a token must have mode 0600.";
+
+const SHARE_EXAMPLES: &str = "\
+Examples:
+  osirisfs share yourcou-data --with bob_wsu             bob_wsu may list and read all of it
+  osirisfs share yourcou-data/run7 --with bob_wsu --write
+  osirisfs share yourcou-data                            who may do what
+  osirisfs share yourcou-data --revoke bob_wsu";
 
 const RUN_HELP: &str = "\
 The command finds the mount at $OSIRISFS_MOUNT, and wherever one of its words is {}:
@@ -77,12 +86,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Mount a bucket, or a folder of it
-    #[command(after_help = MOUNT_EXAMPLES, args_override_self = true)]
+    /// Mount a bucket, a folder of it, or all your buckets
+    #[command(after_help = MOUNT_EXAMPLES, args_override_self = true, allow_missing_positional = true)]
     Mount(Box<mount::Args>),
     /// Unmount: wait until everything is stored and the daemon has ended
     #[command(alias = "unmount")]
     Umount(umount::Args),
+    /// Let others into a bucket of yours, show who is in, take it back
+    #[command(after_help = SHARE_EXAMPLES)]
+    Share(share::Args),
     /// Show how a mount is doing: the service, the cache, what waits to be stored, what went wrong
     Status(status::Args),
     /// List the mounts of this machine
@@ -128,6 +140,7 @@ fn run_command(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
+        Command::Share(args) => share::run(args),
         Command::Status(args) => status::run(args),
         Command::List(args) => list::run(args),
         Command::Doctor(args) => doctor::run(args),

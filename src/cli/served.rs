@@ -3,7 +3,7 @@
 use super::control::{Backlog, NotStored};
 use super::logging;
 use crate::config::Settings;
-use crate::fs::Fs;
+use crate::fs::Volumes;
 use crate::mount::status::{Cache, Event, Pending, Requests, Service, Status};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A mount that is served.
 pub struct Served {
-    fs: Arc<Fs>,
+    fs: Arc<Volumes>,
     /// The parts of a status that do not change.
     fixed: Status,
 }
 
 impl Served {
     /// From now on.
-    pub fn new(fs: Arc<Fs>, settings: &Settings) -> Served {
+    pub fn new(fs: Arc<Volumes>, settings: &Settings) -> Served {
         let fixed = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const SERVICE: &str = "Service and credentials";
+const BUCKETS: &str = "All buckets";
 const LOOKS: &str = "Owners and permissions";
 const CACHING: &str = "Caching and consistency";
 const STORING: &str = "Storing";
@@ -13,13 +14,25 @@ const RUNNING: &str = "Running";
 /// What the user asked for, not yet combined with environment and files.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// What to mount: a bucket, or a folder of it
+    /// What to mount: a bucket, or a folder of it [default: all your buckets, each a folder]
     #[arg(value_name = "BUCKET[/PREFIX]")]
-    pub source: String,
+    pub source: Option<String>,
 
     /// Where to mount it: an empty folder
-    #[arg(value_name = "MOUNTPOINT")]
+    #[arg(value_name = "MOUNTPOINT", required = true)]
     pub mountpoint: PathBuf,
+
+    /// In a mount of all buckets, show this bucket too, which belongs to somebody else (may be given several times)
+    #[arg(long, value_name = "BUCKET", help_heading = BUCKETS)]
+    pub also: Vec<String>,
+
+    /// Your COU: names of new buckets must begin with it
+    #[arg(long, value_name = "NAME", help_heading = BUCKETS)]
+    pub cou: Option<String>,
+
+    /// Where the service keeps new buckets: a placement, or ZONEGROUP:PLACEMENT [default: the service's choice]
+    #[arg(long, value_name = "NAME", help_heading = BUCKETS)]
+    pub placement: Option<String>,
 
     /// Address of the service [default: the profile's endpoint_url, else https://rgw.osris.org]
     #[arg(long, value_name = "URL", help_heading = SERVICE)]
@@ -57,6 +70,11 @@ pub struct Options {
     /// Group of files whose object names none [default: group of who mounts]
     #[arg(long, value_name = "GID", help_heading = LOOKS)]
     pub gid: Option<u32>,
+
+    /// File of lines such as "bob_wsu = bob": files that name no owner show the local user of their object's S3 owner,
+    /// which costs one more request for each of them
+    #[arg(long, value_name = "PATH", help_heading = LOOKS)]
+    pub owner_map: Option<PathBuf>,
 
     /// Mode of files whose object names none, whatever the umask [default: 0666 without the umask]
     #[arg(long, value_name = "OCTAL", value_parser = parse::mode, help_heading = LOOKS)]
@@ -97,6 +115,15 @@ pub struct Options {
     /// What happens to a file that another client changed while it was changed here
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = STORING)]
     pub conflict: Conflict,
+
+    /// Have the service encrypt with your own key (SSE-C): a file of 32 bytes, or of their base64 form, that only you can
+    /// read. Over https only. What is encrypted is sent again where it would be copied (mv, chmod)
+    #[arg(long, value_name = "PATH", help_heading = STORING)]
+    pub sse_c_key_file: Option<PathBuf>,
+
+    /// New files can be read by whom the bucket's access control list names, as with a default ACL
+    #[arg(long, help_heading = STORING)]
+    pub inherit_acl: bool,
 
     /// How long to go on asking a service that does not answer, before programs get an error
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse::duration, help_heading = STORING)]

@@ -40,8 +40,15 @@ pub fn mode(text: &str) -> Result<u16, String> {
     }
 }
 
+/// Stands for all buckets where a source must be written: in fstab, and in the list of mounts.
+pub const ALL: &str = "s3:";
+
 /// `BUCKET`, `BUCKET/PREFIX` or `s3://BUCKET/PREFIX`. The prefix comes out empty or ending in one slash.
+/// [`ALL`]: the bucket comes out empty.
 pub fn source(text: &str) -> Result<(String, String), ConfigError> {
+    if matches!(text, ALL | "s3://") {
+        return Ok((String::new(), String::new()));
+    }
     let plain = text.strip_prefix("s3://").unwrap_or(text);
     let (bucket, prefix) = plain.split_once('/').unwrap_or((plain, ""));
     let wrong = |what: String| ConfigError::new(what, "write BUCKET or BUCKET/PREFIX, such as yourcou-data/run7");

@@ -14,7 +14,7 @@ const DEFAULT_REGION: &str = "us-east-1";
 ///
 /// The mount point is made absolute here; whether it is fit to be one is looked at later (`mount::check`).
 pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Settings, ConfigError> {
-    let (bucket, prefix) = parse::source(&options.source)?;
+    let (bucket, prefix) = parse::source(options.source.as_deref().unwrap_or(parse::ALL))?;
     let found = credentials::find(options.token_file.as_deref(), options.profile.as_deref(), env)?;
     let service = service(options, &found.profile, env);
 
@@ -43,6 +43,19 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
         metadata: options.metadata,
         exclusive_create: options.exclusive_create,
         conflict: options.conflict,
+        also: options.also.clone(),
+        cou: options.cou.clone(),
+        // A placement alone is of the default zone group.
+        placement: options
+            .placement
+            .as_ref()
+            .map(|text| if text.contains(':') { text.clone() } else { format!(":{text}") }),
+        owner_map: match &options.owner_map {
+            Some(path) => super::owner_map::read(&env.absolute(path))?,
+            None => super::OwnerMap::new(),
+        },
+        sse_c: options.sse_c_key_file.as_ref().map(|path| super::sse::read(&env.absolute(path))).transpose()?,
+        inherit_acl: options.inherit_acl,
         log: options.log.clone(),
         log_requests: options.log_requests,
         metrics: options.metrics,
@@ -117,6 +130,15 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
     }
     if let Some(path) = &settings.cache_dir {
         usable_folder(path)?;
+    }
+    if !settings.bucket.is_empty() && !settings.also.is_empty() {
+        return Err(ConfigError::new("--also goes with a mount of all buckets", "leave the bucket out, or --also"));
+    }
+    if settings.sse_c.is_some() && !settings.endpoint.starts_with("https:") {
+        return Err(ConfigError::new(
+            format!("--sse-c-key-file sends the key to the service, which {} would not hide", settings.endpoint),
+            "use the service's https address",
+        ));
     }
     if settings.ask_for.is_zero() || settings.retry_for.is_zero() {
         return Err(ConfigError::new("--ask-for and --retry-for cannot be 0", "leave them out for 60s and 600s"));

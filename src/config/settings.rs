@@ -1,13 +1,13 @@
 //! What a mount is to do, resolved once and never changed: every other room reads from here, none asks the environment.
 
-use crate::store::{Credentials, StoreConfig};
+use crate::store::{Credentials, SseKey, StoreConfig};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// All that the daemon was told, with every default filled in and every path made absolute.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Bucket name.
+    /// Bucket name; empty: all buckets of the user.
     pub bucket: String,
     /// Which part of the bucket is the root of the mount: empty for all of it, else it ends in `/`.
     pub prefix: String,
@@ -56,6 +56,18 @@ pub struct Settings {
     pub exclusive_create: ExclusiveCreate,
     /// What to do if the object was changed by another client while we changed it.
     pub conflict: Conflict,
+    /// Of all buckets: names to show beside one's own.
+    pub also: Vec<String>,
+    /// The COU that names of new buckets must begin with.
+    pub cou: Option<String>,
+    /// Zone group and placement of new buckets, as `LocationConstraint` has them.
+    pub placement: Option<String>,
+    /// Local owners of objects that name none, by their S3 owner.
+    pub owner_map: super::OwnerMap,
+    /// The customer's key that the service encrypts objects with.
+    pub sse_c: Option<SseKey>,
+    /// New objects get the grants of the bucket's list.
+    pub inherit_acl: bool,
     /// Filter for log lines, in the syntax of `tracing_subscriber::EnvFilter` (`info`, `osirisfs::store=debug`).
     pub log: String,
     /// Log each request.
@@ -154,8 +166,12 @@ impl Settings {
         }
     }
 
-    /// What `mount` and `df` show as the source: `bucket` or `bucket/prefix`, without the slash at the end.
+    /// What `mount` and `df` show as the source: `bucket` or `bucket/prefix`, without the slash at the end; `s3:` of all
+    /// buckets.
     pub fn source(&self) -> String {
+        if self.bucket.is_empty() {
+            return super::parse::ALL.to_owned();
+        }
         match self.prefix.strip_suffix('/') {
             Some(prefix) if !prefix.is_empty() => format!("{}/{prefix}", self.bucket),
             _ => self.bucket.clone(),
@@ -168,7 +184,9 @@ impl Settings {
     /// Settings of a mount with all defaults, for unit tests.
     pub fn sample(bucket: &str, mountpoint: &std::path::Path) -> Settings {
         use clap::{Args, FromArgMatches};
-        let command = super::Options::augment_args(clap::Command::new("mount").no_binary_name(true));
+        let command = super::Options::augment_args(
+            clap::Command::new("mount").no_binary_name(true).allow_missing_positional(true),
+        );
         let words = [bucket.as_ref(), mountpoint.as_os_str()];
         let matches = command.try_get_matches_from(words).expect("two words");
         let options = super::Options::from_arg_matches(&matches).expect("they are options");

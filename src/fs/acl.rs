@@ -2,7 +2,7 @@
 
 use super::acl_text::{granted, list_text, parse_grantee};
 use super::{Fs, FsError, Result};
-use crate::inode::{Inode, Object, ROOT};
+use crate::inode::{Inode, Object};
 use crate::store::{Acl, ErrorKind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +22,7 @@ pub(super) struct BucketFacts {
 impl Fs {
     /// Whether this inode stands for the bucket itself.
     pub(super) fn is_bucket(&self, inode: &Inode) -> bool {
-        inode.ino == ROOT && self.options.prefix.is_empty()
+        self.is_root(inode.ino) && self.options.prefix.is_empty()
     }
 
     /// One fact by the name after `user.osiris.`. ENODATA if there is none.
@@ -43,6 +43,10 @@ impl Fs {
             }
             "owner" => Some(self.acl_of(inode).await?.owner.clone()),
             "acl" => Some(list_text(&*self.acl_of(inode).await?)),
+            "inherit-acl" if bucket => {
+                let set = inode.state().xattrs.get(super::rights::INHERIT).cloned();
+                return set.ok_or(FsError::no_xattr());
+            }
             "policy" if bucket => Some(self.bucket_policy().await?.ok_or(denied())?.to_string()),
             _ => match fact.strip_prefix("acl.") {
                 Some(grantee) if grantee != "canned" => {

@@ -1,6 +1,7 @@
 //! `user.osiris.*`, set and removed: access control lists, the policy of a bucket, the type of an object.
 
 use super::acl_text::{parse_grantee, parse_list, parse_permissions, with_grantee, with_owner};
+use super::rights::INHERIT;
 use super::{Fs, FsError, Result};
 use crate::inode::Inode;
 use crate::store::{Acl, ErrorKind, Grant, Grantee, StoreError};
@@ -30,6 +31,10 @@ impl Fs {
             "acl.canned" => self.set_canned(inode, value).await,
             "content-type" => self.set_type(inode, value).await,
             "policy" if self.is_bucket(inode) => self.set_policy(value).await,
+            "inherit-acl" if self.is_bucket(inode) => match value {
+                b"0" | b"1" => self.set_inherit(inode, Some(value)).await,
+                _ => Err(FsError::invalid()),
+            },
             _ => match fact.strip_prefix("acl.") {
                 Some(grantee) => {
                     let (grantee, permissions) = (parse_grantee(grantee)?, parse_permissions(value)?);
@@ -45,6 +50,9 @@ impl Fs {
 
     /// Takes a grantee off the list. Nothing else can be removed; a policy goes when it is set to nothing.
     pub(super) async fn remove_fact(self: &Arc<Self>, inode: &Arc<Inode>, fact: &str) -> Result<()> {
+        if fact == "inherit-acl" && self.is_bucket(inode) {
+            return self.set_inherit(inode, None).await;
+        }
         let grantee = match fact.strip_prefix("acl.") {
             Some(grantee) if grantee != "canned" => parse_grantee(grantee).map_err(|_| FsError::no_xattr())?,
             _ => return Err(FsError::not_permitted()),
@@ -111,6 +119,23 @@ impl Fs {
             }
             _ => error.into(),
         })
+    }
+
+    /// Whether new objects inherit the bucket's list: kept with the attributes of the root, for all mounts of the bucket.
+    async fn set_inherit(self: &Arc<Self>, inode: &Arc<Inode>, value: Option<&[u8]>) -> Result<()> {
+        let _tree = self.tree.read().await;
+        let _gate = inode.gate.write().await;
+        {
+            let mut state = inode.state();
+            let mut xattrs = crate::meta::Xattrs::clone(&state.xattrs);
+            match value {
+                Some(value) => drop(xattrs.insert(INHERIT.to_owned(), value.to_vec())),
+                None => drop(xattrs.remove(INHERIT).ok_or(FsError::no_xattr())?),
+            }
+            state.xattrs = Arc::new(xattrs);
+            state.touch_meta();
+        }
+        self.commit_gated(inode).await
     }
 
     /// Content-Type, stored at once.

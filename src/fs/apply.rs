@@ -37,6 +37,28 @@ impl Fs {
         entry: &ListEntry,
         asked: Instant,
     ) -> Option<Arc<Inode>> {
+        self.apply_entry(parent, name, entry, asked, false)
+    }
+
+    /// Takes in a listed file that may not be looked at: nobody has a permission, until it is asked for again.
+    pub(super) fn apply_closed(
+        &self,
+        parent: u64,
+        name: &Name,
+        entry: &ListEntry,
+        asked: Instant,
+    ) -> Option<Arc<Inode>> {
+        self.apply_entry(parent, name, entry, asked, true)
+    }
+
+    fn apply_entry(
+        &self,
+        parent: u64,
+        name: &Name,
+        entry: &ListEntry,
+        asked: Instant,
+        closed: bool,
+    ) -> Option<Arc<Inode>> {
         if let Some(ruled) = self.overruled(parent, name, asked) {
             return ruled;
         }
@@ -52,8 +74,12 @@ impl Fs {
             cold: entry.storage_class.as_deref().is_some_and(super::is_cold),
         };
         let none = ObjectHeaders::default();
-        let (attrs, xattrs) = meta::decode(&none, false, entry.size, entry.modified, &self.options.defaults);
-        self.apply(parent, name, found, &attrs, &xattrs, Knowledge::Listing, asked)
+        let (mut attrs, xattrs) = meta::decode(&none, false, entry.size, entry.modified, &self.options.defaults);
+        if closed {
+            attrs.mode = 0;
+        }
+        let knowledge = if closed { Knowledge::Full } else { Knowledge::Listing };
+        self.apply(parent, name, found, &attrs, &xattrs, knowledge, asked)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -130,7 +156,7 @@ impl Fs {
         let marker_key = names::dir_key(&self.table.dir_key(parent)?, name).ok()?;
         let none = ObjectHeaders::default();
         let (attrs, xattrs) = match marker {
-            Some(info) => meta::decode(&info.headers, true, info.size, info.modified, &self.options.defaults),
+            Some(info) => self.decode(info, true),
             None => meta::decode(&none, true, 0, SystemTime::now(), &self.options.defaults),
         };
         let attrs = Attrs { kind: Kind::Dir, ..attrs };

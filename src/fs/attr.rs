@@ -1,8 +1,9 @@
 //! Attributes as programs see them.
 
 use super::{Fs, FsError, Result};
-use crate::inode::{Inode, Knowledge, ROOT, State};
-use crate::meta::{Kind, Time};
+use crate::inode::{Inode, Knowledge, State};
+use crate::meta::{self, Attrs, Kind, Time};
+use crate::store::ObjectInfo;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,25 @@ pub struct Attr {
     pub atime: Time,
 }
 
+impl Attr {
+    /// A directory that stands for nothing stored.
+    pub(super) fn bare(ino: u64, attrs: &Attrs) -> Attr {
+        Attr {
+            ino,
+            kind: attrs.kind,
+            mode: attrs.mode,
+            uid: attrs.uid,
+            gid: attrs.gid,
+            size: 4096,
+            blocks: 0,
+            rdev: 0,
+            mtime: attrs.mtime,
+            ctime: attrs.ctime,
+            atime: attrs.atime,
+        }
+    }
+}
+
 /// A name's inode, and how long the kernel may believe it.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -45,6 +65,20 @@ pub struct Entry {
 }
 
 impl Fs {
+    /// What an object's headers say, and whose it is by the map of owners if they do not.
+    pub(super) fn decode(&self, info: &ObjectInfo, is_dir: bool) -> (Attrs, meta::Xattrs) {
+        let mut defaults = self.options.defaults.clone();
+        if let Some((uid, gid)) = info.owner.as_ref().and_then(|owner| self.options.owner_map.get(owner)) {
+            (defaults.uid, defaults.gid) = (*uid, *gid);
+        }
+        meta::decode(&info.headers, is_dir, info.size, info.modified, &defaults)
+    }
+
+    /// Whether the object's owner would say whose it is, and is not known.
+    pub(super) fn wants_owner(&self, info: &ObjectInfo) -> bool {
+        !self.options.owner_map.is_empty() && info.owner.is_none() && !info.headers.user.contains_key("uid")
+    }
+
     /// Attributes from memory, if they may be believed.
     pub fn try_getattr(&self, ino: u64) -> Option<Result<Entry>> {
         let inode = match self.inode(ino) {
@@ -73,7 +107,7 @@ impl Fs {
 
     /// Whether the state may be shown without asking.
     pub(super) fn is_fresh(&self, inode: &Inode, state: &State) -> bool {
-        if inode.ino == ROOT || state.unlinked || state.is_dirty() || state.draft.is_some() {
+        if self.is_root(inode.ino) || state.unlinked || state.is_dirty() || state.draft.is_some() {
             return true;
         }
         let known = state.knowledge == Knowledge::Full || self.options.listing_only;
@@ -92,7 +126,7 @@ impl Fs {
         Attr {
             ino: inode.ino,
             kind: attrs.kind,
-            mode: attrs.mode,
+            mode: self.honest(attrs.mode),
             uid: attrs.uid,
             gid: attrs.gid,
             size,
@@ -108,7 +142,7 @@ impl Fs {
         let fresh = self.is_fresh(inode, state);
         let ttl = match state.asked {
             _ if !fresh => Duration::ZERO,
-            Some(asked) if !state.is_dirty() && inode.ino != ROOT => self.ttl(Some(asked)),
+            Some(asked) if !state.is_dirty() && !self.is_root(inode.ino) => self.ttl(Some(asked)),
             _ => self.options.max_age,
         };
         Entry { attr: self.attr(inode, state), ttl, name_ttl: ttl }

@@ -43,6 +43,7 @@ pub(super) fn start(fs: &Arc<Fs>) {
             tick.tick().await;
             let Some(fs) = Weak::upgrade(&weak) else { return };
             fs.store_due();
+            fs.review_rights();
             fs.table.sweep();
             let inodes = fs.table.len();
             if inodes > told * 2 || inodes < told / 2 {

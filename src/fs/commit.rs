@@ -107,6 +107,9 @@ impl Fs {
                     self.conflict(inode, &job, error).await
                 }
                 Err(error) => {
+                    if error.is_denied() {
+                        self.doubt_rights();
+                    }
                     inode.state().refused = error.is_final();
                     Err(error)
                 }

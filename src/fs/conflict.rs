@@ -60,7 +60,8 @@ impl Fs {
     /// completed.
     async fn keep_theirs(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job) -> Result<()> {
         let (kept, kept_key) = self.name_beside(inode)?;
-        match self.store.copy(&job.key, None, &kept_key, None, &[]).await {
+        let grants = self.grants_at(&job.key).await.unwrap_or_default();
+        match self.store.copy(&job.key, None, &kept_key, None, &grants).await {
             Ok(_) => {}
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),

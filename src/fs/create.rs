@@ -192,7 +192,7 @@ impl Fs {
         let size = body.len() as u64;
         // The key must stand while the object is made: no renaming of a directory above it.
         let _tree = self.tree.read().await;
-        let with = WriteHeaders { headers, ..WriteHeaders::default() };
+        let with = WriteHeaders { headers, grants: self.new_grants().await?, tags: Vec::new() };
         let stored = match self.store.put(key, Body::from(body), &with, &Condition::Absent).await {
             Err(error) if error.kind == ErrorKind::PreconditionFailed => return Err(FsError::exists()),
             other => other?,
@@ -203,6 +203,7 @@ impl Fs {
             modified: SystemTime::now(),
             headers: with.headers,
             tag_count: 0,
+            owner: None,
             appendable: false,
             restored: false,
         };

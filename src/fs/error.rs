@@ -55,6 +55,11 @@ impl FsError {
         }
     }
 
+    /// Whether the service refused it to this user.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, FsError::Store(error) if error.kind == ErrorKind::Denied)
+    }
+
     /// Whether the thing is simply not there.
     pub fn is_not_found(&self) -> bool {
         self.errno() == libc::ENOENT

@@ -1,7 +1,7 @@
 //! Lookup of a name: from memory where that may be believed, else one round trip.
 
 use super::{Entry, Fs, FsError, Result};
-use crate::inode::{Inode, Listed, ROOT};
+use crate::inode::{Inode, Listed};
 use crate::meta::Kind;
 use crate::names::{Name, NameError};
 use std::ffi::OsStr;
@@ -108,7 +108,7 @@ impl Fs {
         let (listing, index) = {
             let state = dir.state();
             let Some(known) = &state.dir else { return Err(FsError::not_dir()) };
-            if state.unlinked && dir.ino != ROOT {
+            if state.unlinked && !self.is_root(dir.ino) {
                 return Ok(Memory::Absent(Duration::ZERO));
             }
             if let Some(change) = known.local.get(name) {

@@ -1,7 +1,7 @@
 //! Storing changed attributes of an object whose bytes stay: a copy onto itself that replaces the headers.
 
 use super::{Fs, FsError, PARTS, Result};
-use crate::inode::{Inode, Knowledge, Marker, Object, ROOT};
+use crate::inode::{Inode, Knowledge, Marker, Object};
 use crate::store::{Body, Condition, ErrorKind, Stored, WriteHeaders};
 use futures::stream::{StreamExt, TryStreamExt};
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl Fs {
         state.asked = Some(Instant::now());
         state.meta_stored = changes;
         drop(state);
-        if inode.ino != ROOT {
+        if !self.is_root(inode.ino) {
             self.name_stored(inode.ino);
         }
         Ok(())

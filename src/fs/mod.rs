@@ -25,14 +25,17 @@ mod remove;
 mod rename;
 mod rename_dir;
 mod resolve;
+mod rights;
 mod send;
 mod setattr;
 mod statahead;
 mod statfs;
 mod stream;
 mod sync;
+mod top;
 mod unseen;
 mod uploads;
+mod volumes;
 mod watched;
 mod write;
 mod xattr;
@@ -49,12 +52,14 @@ pub use readdir::Row;
 pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
 pub use statfs::Space;
+pub use volumes::Volumes;
 pub use watched::{Todo, Watched};
 
 use crate::cache::{BlockCache, Fetcher, Identity, Origin};
 use crate::draft::Base;
-use crate::inode::{Inode, Marker, Object, ROOT, State, Table};
+use crate::inode::{Inode, Marker, Object, State, Table};
 use crate::meta::{self, Attrs, Kind, Time};
+use crate::names::Name;
 use crate::store::{ETag, ObjectHeaders, ObjectInfo, Store, StoreError};
 use crate::sync::{DIRTY, LEAF, Ranked};
 use std::collections::HashMap;
@@ -73,7 +78,15 @@ pub struct Fs {
     options: Options,
     store: Store,
     bucket: Arc<str>,
-    table: Table,
+    /// The bucket belongs to the user.
+    own: bool,
+    /// The user's id, if it could be learnt.
+    user: Option<String>,
+    rights: Ranked<LEAF, rights::Rights>,
+    warned: std::sync::atomic::AtomicBool,
+    /// The root of the bucket. Held, so that its number stays.
+    root: Arc<Inode>,
+    table: Arc<Table>,
     fetch: Fetcher,
     handles: handle::Handles,
     /// Inodes with something to store that no open handle will store.
@@ -92,14 +105,44 @@ pub struct Fs {
     conflicts: std::sync::atomic::AtomicU64,
 }
 
+/// What all buckets of a mount share.
+#[derive(Clone)]
+struct House {
+    table: Arc<Table>,
+    fetch: Fetcher,
+    parts: Arc<Semaphore>,
+}
+
+impl House {
+    fn new(table: Table, options: &Options, store: &Store) -> House {
+        House {
+            table: Arc::new(table),
+            fetch: Fetcher::new(BlockCache::new(options.cache_size), store.clone()),
+            parts: Arc::new(Semaphore::new(PARTS)),
+        }
+    }
+}
+
 impl Fs {
-    /// Opens a bucket: asks the service whether it is there and may be seen.
-    pub async fn start(options: Options, store: Store) -> std::result::Result<Arc<Fs>, StoreError> {
+    /// Opens a bucket: asks the service whether it is there and may be seen. `within`: as one of many in a mount.
+    async fn start(
+        options: Options,
+        store: Store,
+        within: Option<(&House, &Name)>,
+    ) -> std::result::Result<Arc<Fs>, StoreError> {
         let bucket: Arc<str> = store.bucket().into();
         let root_key = root_marker(&options.prefix);
         let asked = Instant::now();
         let (info, marker) = futures::future::join(store.head_bucket(), store.head(&root_key)).await;
         let info = info?;
+        // In somebody else's bucket: what may be done there, and as whom.
+        let ask = !info.own && !options.read_only;
+        let write = if ask { store.may_write().await? } else { true };
+        let user = match &options.me {
+            Some(user) => Some(user.clone()),
+            None if ask && write => store.user_id().await.ok(),
+            None => None,
+        };
         let (attrs, xattrs) = match &marker {
             Ok(marker) => meta::decode(&marker.headers, true, 0, marker.modified, &options.defaults),
             Err(_) => meta::decode(&ObjectHeaders::default(), true, 0, SystemTime::now(), &options.defaults),
@@ -112,19 +155,37 @@ impl Fs {
         if let Ok(marker) = &marker {
             root.object = Some(Arc::new(object(&bucket, &root_key, marker)));
         }
+        let (house, root) = match within {
+            None => {
+                let house = House::new(Table::new(&options.prefix, root), &options, &store);
+                let root = house.table.root().clone();
+                (house, root)
+            }
+            Some((house, name)) => {
+                let unknown = || State::new(root.attrs.clone(), meta::Xattrs::new());
+                let inode = house.table.bucket(name, unknown);
+                *inode.state() = root;
+                (house.clone(), inode)
+            }
+        };
         let fs = Arc::new_cyclic(|me| Fs {
             me: me.clone(),
-            table: Table::new(&options.prefix, root),
-            fetch: Fetcher::new(BlockCache::new(options.cache_size), store.clone()),
+            root,
+            table: house.table,
+            fetch: house.fetch.over(store.clone()),
             handles: handle::Handles::default(),
             dirty: Ranked::new(HashMap::new()),
             tree: RwLock::new(()),
-            parts: Arc::new(Semaphore::new(PARTS)),
+            parts: house.parts,
             heads: statahead::Heads::default(),
             uploads: uploads::Uploads::default(),
             space: Ranked::new(Some((asked, Space::of(&info)))),
             facts: Ranked::new(acl::BucketFacts::default()),
             hidden: Default::default(),
+            own: info.own,
+            user,
+            rights: Ranked::new(rights::Rights::new(write)),
+            warned: Default::default(),
             storing_works: Default::default(),
             conflicts: Default::default(),
             options,
@@ -148,13 +209,18 @@ impl Fs {
         self.table.len()
     }
 
+    /// Whether this is the root of the bucket.
+    fn is_root(&self, ino: u64) -> bool {
+        ino == self.root.ino
+    }
+
     fn inode(&self, ino: u64) -> Result<Arc<Inode>> {
         self.table.get(ino).ok_or(FsError::stale())
     }
 
     /// The key of a file, or of a directory's marker. [`FsError::stale`] if the name is gone.
     fn key(&self, ino: u64, is_dir: bool) -> Result<String> {
-        if ino == ROOT {
+        if self.is_root(ino) {
             return Ok(root_marker(&self.options.prefix));
         }
         if is_dir {
@@ -174,10 +240,6 @@ impl Fs {
 
     fn identity(&self, key: &str, etag: &ETag) -> Arc<Identity> {
         Identity::new(&self.bucket, key, etag)
-    }
-
-    fn writable(&self) -> Result<()> {
-        if self.options.read_only { Err(FsError::read_only()) } else { Ok(()) }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Change, Fs, FsError, Opened, Result, object};
 use crate::cache::{BLOCK, Origin};
 use crate::inode::{Inode, State};
-use crate::meta::{self, Kind};
+use crate::meta::Kind;
 use crate::store::{ErrorKind, GetRequest, ObjectInfo};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -184,7 +184,11 @@ impl Fs {
     }
 
     fn refresh(&self, state: &mut State, key: &str, info: &ObjectInfo, asked: Instant) {
-        let (attrs, xattrs) = meta::decode(&info.headers, false, info.size, info.modified, &self.options.defaults);
+        let (mut attrs, xattrs) = self.decode(info, false);
+        if self.wants_owner(info) {
+            // Not told here, and known from before.
+            (attrs.uid, attrs.gid) = (state.attrs.uid, state.attrs.gid);
+        }
         if attrs.kind == state.attrs.kind && !state.meta_dirty() {
             state.attrs = attrs;
             state.xattrs = Arc::new(xattrs);

@@ -1,6 +1,6 @@
 //! What the core needs to know of the settings.
 
-use crate::config::{Conflict, ExclusiveCreate, Metadata, Settings};
+use crate::config::{Conflict, ExclusiveCreate, Metadata, OwnerMap, Settings};
 use crate::meta::Defaults;
 use base64::Engine;
 use std::path::PathBuf;
@@ -29,6 +29,16 @@ pub struct Options {
     pub conflict: Conflict,
     /// Our S3 user id, if it is known (an OSiRIS token tells it).
     pub me: Option<String>,
+    /// Local owners of objects that name none, by their S3 owner.
+    pub owner_map: OwnerMap,
+    /// New objects get the grants of the bucket's list.
+    pub inherit_acl: bool,
+    /// Of a mount of all buckets: names to show beside one's own.
+    pub also: Vec<String>,
+    /// The COU that names of new buckets must begin with.
+    pub cou: Option<String>,
+    /// Zone group and placement of new buckets.
+    pub placement: Option<String>,
     /// This machine's name, for names of kept conflicts.
     pub host: String,
 }
@@ -54,6 +64,11 @@ impl Options {
             exclusive_create: settings.exclusive_create,
             conflict: settings.conflict,
             me: user_of(&settings.credentials.access_key),
+            also: settings.also.clone(),
+            cou: settings.cou.clone(),
+            placement: settings.placement.clone(),
+            owner_map: settings.owner_map.clone(),
+            inherit_acl: settings.inherit_acl,
             host: host(),
         }
     }

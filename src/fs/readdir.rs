@@ -4,7 +4,7 @@ use super::attr::Entry;
 use super::handle::{Walk, WalkEntry};
 use super::lookup::Memory;
 use super::{Fs, FsError, Result};
-use crate::inode::{Inode, Knowledge, Listed, Listing, ROOT, State};
+use crate::inode::{Inode, Knowledge, Listed, Listing, State};
 use crate::meta::{self, Kind};
 use crate::names::Name;
 use crate::store::{GetRequest, ObjectHeaders};
@@ -167,7 +167,7 @@ impl Fs {
     async fn listing(self: &Arc<Self>, dir: &Arc<Inode>, last_will_do: bool) -> Result<Arc<Listing>> {
         {
             let state = dir.state();
-            if state.unlinked && dir.ino != ROOT {
+            if state.unlinked && !self.is_root(dir.ino) {
                 return Ok(Arc::new(Listing { asked: Instant::now(), entries: Vec::new(), hidden: 0 }));
             }
             if let Some(listing) = state.dir.as_ref().and_then(|known| known.listing.as_ref())

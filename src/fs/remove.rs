@@ -1,7 +1,7 @@
 //! Removing files and directories.
 
 use super::{Fs, FsError, Result};
-use crate::inode::{Inode, Marker, ROOT};
+use crate::inode::{Inode, Marker};
 use crate::names::Name;
 use crate::store::{Body, Condition, ErrorKind, ListRequest, WriteHeaders};
 use std::ffi::OsStr;
@@ -95,7 +95,7 @@ impl Fs {
     /// A directory without marker lives only by its content. Before its last name goes it gets a marker, so that it
     /// stays until it is removed itself.
     pub(super) async fn keep_directory(self: &Arc<Self>, ino: u64, going: &Name) -> Result<()> {
-        if ino == ROOT {
+        if self.is_root(ino) {
             return Ok(());
         }
         let dir = self.inode(ino)?;
@@ -118,7 +118,7 @@ impl Fs {
         }
         let key = self.table.dir_key(ino).ok_or(FsError::stale())?;
         let attrs = dir.state().attrs.clone();
-        let mut with = WriteHeaders::default();
+        let mut with = WriteHeaders { grants: self.new_grants().await?, ..WriteHeaders::default() };
         with.headers.content_type = Some(crate::meta::DIRECTORY.to_string());
         crate::meta::encode(&attrs, &Default::default(), &mut with.headers)?;
         match self.store.put(&key, Body::new(), &with, &Condition::Absent).await {

@@ -5,7 +5,7 @@
 use super::lookup::Memory;
 use super::{Fs, FsError, Result};
 use crate::cache::BLOCK;
-use crate::inode::{Inode, Listed, Listing, Marker, ROOT};
+use crate::inode::{Inode, Listed, Listing, Marker};
 use crate::names::{self, Name};
 use crate::store::{ListEntry, ListRequest};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Fs {
                 match self.start_look(&file_key, small, listed.as_ref().map(|(listing, at)| (listing, *at))).await {
                     Ok(seen) => return Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
                     Err(error) if error.is_not_found() => {}
-                    Err(error) => return Err(error.into()),
+                    Err(error) => return self.closed_file(parent, name, error.into()).await,
                 }
             }
             Hint::Dir => match self.head(&marker_key?).await {
@@ -92,7 +92,24 @@ impl Fs {
                     _ => Ok(self.apply_absent(parent, name, asked)),
                 }
             }
-            Err(error) => Err(error),
+            Err(error) => self.closed_file(parent, name, error).await,
+        }
+    }
+
+    /// A file that may not be looked at, in a directory that may be listed: it is there, without permissions.
+    async fn closed_file(self: &Arc<Self>, parent: u64, name: &Name, error: FsError) -> Result<Option<Arc<Inode>>> {
+        if !error.is_denied() {
+            return Err(error);
+        }
+        let key = self.file_key(parent, name)?;
+        let asked = Instant::now();
+        let one = ListRequest { prefix: key.clone(), max_keys: 1, ..ListRequest::default() };
+        match self.store.list(one).await {
+            Ok(page) => match page.objects.into_iter().next().filter(|entry| entry.key == key) {
+                Some(entry) => Ok(self.apply_closed(parent, name, &entry, asked)),
+                None => Err(error),
+            },
+            Err(_) => Err(error),
         }
     }
 
@@ -193,7 +210,7 @@ impl Fs {
         // Only a listing proves that there is no marker; one that was put meanwhile is not forgotten.
         if marker {
             known.marker = Marker::Present;
-        } else if dir.ino != ROOT && known.marker == Marker::Unknown {
+        } else if !self.is_root(dir.ino) && known.marker == Marker::Unknown {
             known.marker = Marker::Absent;
         }
         Some(known.install(Listing { asked, entries, hidden: content.hidden.len() }))

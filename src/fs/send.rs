@@ -4,7 +4,7 @@ use super::{Fs, FsError, Result};
 use crate::draft::Source;
 use crate::inode::{Inode, Object};
 use crate::meta::{self, Kind};
-use crate::store::{Acl, Body, ErrorKind, Grant, Grantee, ObjectHeaders, Segment, WriteHeaders};
+use crate::store::{Acl, Body, ErrorKind, Grant, ObjectHeaders, Segment, WriteHeaders};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl Fs {
         }
         meta::encode(&attrs, &xattrs, &mut headers)?;
         if object.is_none() {
-            return Ok(WriteHeaders { headers, ..WriteHeaders::default() });
+            return Ok(WriteHeaders { headers, grants: self.new_grants().await?, tags: Vec::new() });
         }
         let key = self.key(inode.ino, attrs.kind == Kind::Dir)?;
         let tags = self.tags(inode, &key).await?;
@@ -77,7 +77,7 @@ impl Fs {
 
     /// The grants to send with a write over the inode's object so that its ACL stays: none if it is private.
     pub(super) async fn grants(self: &Arc<Self>, inode: &Arc<Inode>, key: &str) -> Result<Vec<Grant>> {
-        let Some(object) = inode.state().object.clone() else { return Ok(Vec::new()) };
+        let Some(object) = inode.state().object.clone() else { return self.new_grants().await };
         let acl = match &object.acl {
             Some(known) => known.clone(),
             None => {
@@ -93,12 +93,16 @@ impl Fs {
                 acl
             }
         };
-        Ok(acl.map_or(Vec::new(), |acl| self.grants_of(&acl)))
+        // Unknown is what this mount has made, with the list of a new object, and what may not be read.
+        match acl {
+            Some(acl) => Ok(self.grants_of(&acl)),
+            None => self.new_grants().await,
+        }
     }
 
     /// The same for an object that no inode stands for.
     pub(super) async fn grants_at(&self, key: &str) -> Result<Vec<Grant>> {
-        Ok(self.readable_acl(key).await?.map_or(Vec::new(), |acl| self.grants_of(&acl)))
+        Ok(self.readable_acl(key).await?.map_or_else(|| self.default_grants(), |acl| self.grants_of(&acl)))
     }
 
     async fn readable_acl(&self, key: &str) -> Result<Option<Arc<Acl>>> {
@@ -108,22 +112,6 @@ impl Fs {
             Err(error) if error.kind == ErrorKind::Denied => Ok(None),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// An ACL as grants to send. The owner is always among them: RGW takes the list as it is, and an owner without a
-    /// grant cannot read his own object.
-    fn grants_of(&self, acl: &Acl) -> Vec<Grant> {
-        if acl.is_private() {
-            return Vec::new();
-        }
-        let full = |id: &str| Grant { grantee: Grantee::Id(id.to_string()), permission: "FULL_CONTROL".to_string() };
-        let mut grants = acl.grants.clone();
-        for owner in [Some(acl.owner.as_str()), self.options.me.as_deref()].into_iter().flatten() {
-            if !grants.contains(&full(owner)) {
-                grants.push(full(owner));
-            }
-        }
-        grants
     }
 
     /// The bytes of a range of the draft as a body. Bytes of the base are read through the cache.

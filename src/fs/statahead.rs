@@ -6,7 +6,6 @@
 use super::{Fs, Result, WIDE};
 use crate::cache::{BLOCK, Origin};
 use crate::inode::{DirState, Listed, Listing, Look, Seen};
-use crate::meta;
 use crate::store::{ErrorKind, GetRequest, ObjectInfo, StoreError};
 use crate::sync::{LEAF, Ranked};
 use futures::future::{FutureExt, ready};
@@ -48,9 +47,15 @@ impl Fs {
             let asked = Instant::now();
             let answer = if small { fs.get_small(&owned).await } else { fs.store.head(&owned).await };
             let is_dir = owned.ends_with('/');
+            let answer = match answer {
+                Ok(mut info) if fs.wants_owner(&info) => fs.store.owner_of(&owned).await.map(|owner| {
+                    info.owner = owner;
+                    info
+                }),
+                other => other,
+            };
             let answer = answer.map(|info| {
-                let (attrs, xattrs) =
-                    meta::decode(&info.headers, is_dir, info.size, info.modified, &fs.options.defaults);
+                let (attrs, xattrs) = fs.decode(&info, is_dir);
                 Arc::new(Seen { asked, info, attrs, xattrs })
             });
             if let Some((listing, at)) = listed {

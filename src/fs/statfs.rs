@@ -5,7 +5,7 @@ use crate::store::BucketInfo;
 use std::time::{Duration, Instant};
 
 /// How long the answer is used.
-const FRESH: Duration = Duration::from_secs(30);
+const FRESH: Duration = Duration::from_secs(5);
 /// Shown as total size where there is no quota: 1 PiB.
 const NO_QUOTA: u64 = 1 << 50;
 /// Shown as total number of files where there is no quota.
@@ -25,6 +25,11 @@ pub struct Space {
 }
 
 impl Space {
+    /// What nothing is known of.
+    pub(super) fn unlimited() -> Space {
+        Space::of(&BucketInfo::default())
+    }
+
     pub(super) fn of(info: &BucketInfo) -> Space {
         let bytes = info.quota_bytes.unwrap_or(NO_QUOTA);
         let files = info.quota_objects.unwrap_or(NO_QUOTA_FILES);
@@ -38,7 +43,7 @@ impl Space {
 }
 
 impl Fs {
-    /// The numbers for statfs(2), at most half a minute old.
+    /// The numbers for statfs(2), some seconds old at most.
     pub async fn space(&self) -> Result<Space> {
         let known = *self.space.lock();
         if let Some((asked, space)) = known

@@ -15,10 +15,7 @@ impl Fs {
     /// The value of an attribute, if it can be told from memory.
     pub fn try_getxattr(&self, ino: u64, name: &str) -> Option<Result<Vec<u8>>> {
         if !name.starts_with(USER) {
-            // ENODATA for capabilities: EOPNOTSUPP there would make some tools fail. EOPNOTSUPP for the rest: the
-            // kernel then stops asking for labels and POSIX ACLs on every `ls -l`.
-            let none = if name == "security.capability" { FsError::no_xattr() } else { FsError::unsupported() };
-            return Some(Err(none));
+            return Some(Err(none(name)));
         }
         if name.starts_with(VIRTUAL) {
             return None;
@@ -135,4 +132,11 @@ impl Fs {
 
 fn names_of(inode: &Inode) -> Vec<String> {
     inode.state().xattrs.keys().cloned().collect()
+}
+
+/// The answer to a name that is not there.
+pub(super) fn none(name: &str) -> FsError {
+    // ENODATA for capabilities: EOPNOTSUPP there would make some tools fail. EOPNOTSUPP for other spaces: the kernel
+    // then stops asking for labels and POSIX ACLs on every `ls -l`.
+    if name.starts_with(USER) || name == "security.capability" { FsError::no_xattr() } else { FsError::unsupported() }
 }

@@ -194,7 +194,7 @@ impl Filesystem for Adapter {
     fn read(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         size: u32,
@@ -202,13 +202,13 @@ impl Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        guarded(|| self.read_file(request, fh.0, offset, size, reply));
+        guarded(|| self.read_file(request, (ino.0, fh.0), offset, size, reply));
     }
 
     fn write(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         data: &[u8],
@@ -218,23 +218,23 @@ impl Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let clear = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        guarded(|| self.write_file(request, fh.0, offset, data, clear, reply));
+        guarded(|| self.write_file(request, (ino.0, fh.0), offset, data, clear, reply));
     }
 
-    fn flush(&self, request: &Request, _ino: INodeNo, fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
+    fn flush(&self, request: &Request, ino: INodeNo, fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
         guarded(|| {
-            if self.fs.flush_is_idle(fh.0) {
+            if self.fs.flush_is_idle(ino.0, fh.0) {
                 return reply.ok();
             }
             let (fs, pid) = (self.fs.clone(), request.pid());
-            self.later(request, async move { fs.flush(fh.0, pid).await }, |r| answer_empty(reply, r));
+            self.later(request, async move { fs.flush(ino.0, fh.0, pid).await }, |r| answer_empty(reply, r));
         });
     }
 
     fn release(
         &self,
         _request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
@@ -243,46 +243,43 @@ impl Filesystem for Adapter {
     ) {
         guarded(|| {
             let _runtime = self.runtime.enter();
-            self.fs.release(fh.0);
+            self.fs.release(ino.0, fh.0);
             reply.ok();
         });
     }
 
-    fn fsync(&self, request: &Request, _ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+    fn fsync(&self, request: &Request, ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
         let fs = self.fs.clone();
-        self.later(request, async move { fs.fsync(fh.0).await }, |r| answer_empty(reply, r));
+        self.later(request, async move { fs.fsync(ino.0, fh.0).await }, |r| answer_empty(reply, r));
     }
 
-    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        guarded(|| match self.fs.opendir(ino.0) {
-            Ok(fh) => reply.opened(FileHandle(fh), FopenFlags::empty()),
-            Err(error) => reply.error(errno(&error)),
-        });
+    fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        guarded(|| self.open_dir(request, ino.0, reply));
     }
 
-    fn readdir(&self, request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectory) {
-        guarded(|| self.read_dir(request, fh.0, offset, reply));
+    fn readdir(&self, request: &Request, ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectory) {
+        guarded(|| self.read_dir(request, (ino.0, fh.0), offset, reply));
     }
 
-    fn readdirplus(&self, request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
-        guarded(|| self.read_dir_plus(request, fh.0, offset, reply));
+    fn readdirplus(&self, request: &Request, ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
+        guarded(|| self.read_dir_plus(request, (ino.0, fh.0), offset, reply));
     }
 
-    fn releasedir(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags, reply: ReplyEmpty) {
+    fn releasedir(&self, _request: &Request, ino: INodeNo, fh: FileHandle, _flags: OpenFlags, reply: ReplyEmpty) {
         guarded(|| {
-            self.fs.releasedir(fh.0);
+            self.fs.releasedir(ino.0, fh.0);
             reply.ok();
         });
     }
 
-    fn fsyncdir(&self, request: &Request, _ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+    fn fsyncdir(&self, request: &Request, ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
         let fs = self.fs.clone();
-        self.later(request, async move { fs.fsyncdir(fh.0).await }, |r| answer_empty(reply, r));
+        self.later(request, async move { fs.fsyncdir(ino.0, fh.0).await }, |r| answer_empty(reply, r));
     }
 
-    fn statfs(&self, request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+    fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
         let fs = self.fs.clone();
-        self.later(request, async move { fs.space().await }, |result| match result {
+        self.later(request, async move { fs.space(ino.0).await }, |result| match result {
             Ok(space) => {
                 const UNIT: u64 = 4096;
                 let (all, free) = (space.bytes / UNIT, space.free / UNIT);
@@ -320,7 +317,7 @@ impl Filesystem for Adapter {
     fn fallocate(
         &self,
         request: &Request,
-        _ino: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         length: u64,
@@ -328,15 +325,17 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let fs = self.fs.clone();
-        self.later(request, async move { fs.fallocate(fh.0, offset, length, mode).await }, |r| answer_empty(reply, r));
+        self.later(request, async move { fs.fallocate(ino.0, fh.0, offset, length, mode).await }, |r| {
+            answer_empty(reply, r)
+        });
     }
 
-    fn lseek(&self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+    fn lseek(&self, _request: &Request, ino: INodeNo, fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
         guarded(|| {
             let (Ok(from), true) = (u64::try_from(offset), matches!(whence, libc::SEEK_DATA | libc::SEEK_HOLE)) else {
                 return reply.error(Errno::EINVAL);
             };
-            match self.fs.seek(fh.0, from, whence == libc::SEEK_HOLE) {
+            match self.fs.seek(ino.0, fh.0, from, whence == libc::SEEK_HOLE) {
                 Ok(at) => reply.offset(at as i64),
                 Err(error) => reply.error(errno(&error)),
             }

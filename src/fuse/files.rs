@@ -16,7 +16,7 @@ impl Adapter {
         };
         let clear_suid = !caller(request).keeps_suid();
         let work = async move { fs.open(ino, flags, clear_suid).await };
-        self.later_or_undo(request, work, answer, move |opened| undo.release(opened.fh));
+        self.later_or_undo(request, work, answer, move |opened| undo.release(ino, opened.fh));
     }
 
     pub(super) fn create_file(
@@ -32,7 +32,7 @@ impl Adapter {
         let work = async move { fs.create(parent, &name, mode, flags, caller).await };
         let (undo, unmention) = (self.fs.clone(), self.unmention());
         let undo = move |(entry, opened): (Entry, Opened)| {
-            undo.release(opened.fh);
+            undo.release(parent, opened.fh);
             unmention(entry);
         };
         let answer = move |result: Result<(Entry, Opened)>| match result {
@@ -47,16 +47,16 @@ impl Adapter {
         self.later_or_undo(request, work, answer, undo);
     }
 
-    pub(super) fn read_file(&self, request: &Request, fh: u64, offset: u64, size: u32, reply: ReplyData) {
+    pub(super) fn read_file(&self, request: &Request, (ino, fh): (u64, u64), offset: u64, size: u32, reply: ReplyData) {
         // try_read may spawn the fetching of what comes next.
         let _runtime = self.runtime.enter();
-        match self.fs.try_read(fh, offset, size) {
+        match self.fs.try_read(ino, fh, offset, size) {
             Some(Ok(slices)) => return answer_data(reply, &slices),
             Some(Err(error)) => return reply.error(errno(&error)),
             None => {}
         }
         let fs = self.fs.clone();
-        self.later(request, async move { fs.read(fh, offset, size).await }, |result| match result {
+        self.later(request, async move { fs.read(ino, fh, offset, size).await }, |result| match result {
             Ok(slices) => answer_data(reply, &slices),
             Err(error) => reply.error(errno(&error)),
         });
@@ -65,7 +65,7 @@ impl Adapter {
     pub(super) fn write_file(
         &self,
         request: &Request,
-        fh: u64,
+        (ino, fh): (u64, u64),
         offset: u64,
         data: &[u8],
         clear: bool,
@@ -73,13 +73,13 @@ impl Adapter {
     ) {
         // try_write may spawn the upload of a part.
         let _runtime = self.runtime.enter();
-        match self.fs.try_write(fh, offset, data, clear) {
+        match self.fs.try_write(ino, fh, offset, data, clear) {
             Some(Ok(written)) => return reply.written(written),
             Some(Err(error)) => return reply.error(errno(&error)),
             None => {}
         }
         let (fs, data) = (self.fs.clone(), data.to_vec());
-        let work = async move { fs.write(fh, offset, &data, clear).await };
+        let work = async move { fs.write(ino, fh, offset, &data, clear).await };
         self.later(request, work, |result| match result {
             Ok(written) => reply.written(written),
             Err(error) => reply.error(errno(&error)),

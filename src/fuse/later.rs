@@ -1,7 +1,7 @@
 //! How a request is worked on: at once on the FUSE thread, or as a task that a signal to the caller cuts short.
 
 use super::watch::Watch;
-use crate::fs::{Caller, Entry, Fs, FsError, Opened, Result};
+use crate::fs::{Caller, Entry, FsError, Opened, Result, Volumes};
 use fuser::{FopenFlags, Request};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,13 +10,13 @@ use tokio::runtime::Handle;
 
 /// The adapter of one mount.
 pub(super) struct Adapter {
-    pub(super) fs: Arc<Fs>,
+    pub(super) fs: Arc<Volumes>,
     pub(super) runtime: Handle,
     watch: Arc<Watch>,
 }
 
 impl Adapter {
-    pub(super) fn new(fs: Arc<Fs>, runtime: Handle) -> Adapter {
+    pub(super) fn new(fs: Arc<Volumes>, runtime: Handle) -> Adapter {
         Adapter { fs, runtime, watch: Watch::start() }
     }
 

@@ -10,7 +10,7 @@ mod watch;
 mod xattrs;
 
 use crate::config::Settings;
-use crate::fs::Fs;
+use crate::fs::Volumes;
 use fuser::{Config, Session, SessionACL};
 use later::Adapter;
 use std::io;
@@ -34,7 +34,7 @@ impl Mounted {
 
 /// Serves a file system on a `/dev/fuse` descriptor that is mounted already. Returns when the kernel has sent INIT and
 /// the threads run.
-pub fn serve(fd: OwnedFd, fs: Arc<Fs>, settings: &Settings, runtime: Handle) -> io::Result<Mounted> {
+pub fn serve(fd: OwnedFd, fs: Arc<Volumes>, settings: &Settings, runtime: Handle) -> io::Result<Mounted> {
     let mut config = Config::default();
     config.n_threads = Some(settings.threads.max(1));
     config.clone_fd = settings.threads > 1;

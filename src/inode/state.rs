@@ -14,6 +14,8 @@ use std::time::{Instant, SystemTime};
 pub struct Inode {
     /// Its number; no other known inode has it.
     pub ino: u64,
+    /// The number of the root of its bucket.
+    pub bucket: u64,
     /// Held for reading by writes and truncation, for writing by what needs the bytes to stand still or the name to
     /// stay: commit, rename, unlink. Two gates are taken in ascending order of their numbers.
     pub gate: tokio::sync::RwLock<()>,
@@ -22,8 +24,8 @@ pub struct Inode {
 
 impl Inode {
     /// A new inode; only the table makes numbers.
-    pub(super) fn new(ino: u64, state: State) -> Inode {
-        Inode { ino, gate: tokio::sync::RwLock::new(()), state: Ranked::new(state) }
+    pub(super) fn new(ino: u64, bucket: u64, state: State) -> Inode {
+        Inode { ino, bucket, gate: tokio::sync::RwLock::new(()), state: Ranked::new(state) }
     }
 
     /// Locks the state. No request to the service is made and nothing is awaited while it is held.

@@ -17,9 +17,11 @@ const NUMBERS: u64 = (1 << 53) - 1;
 /// A node leaves the table when the kernel has forgotten it, it has no known children, and nobody holds it (open
 /// handles and pending stores hold an `Arc`). FORGET may overtake RELEASE on another thread: the `Arc` of the handle
 /// keeps the node, and [`Table::sweep`] takes it later.
+///
+/// The root is that of a bucket, or holds the roots of buckets.
 #[derive(Debug)]
 pub struct Table {
-    prefix: String,
+    root: Arc<Inode>,
     tree: Ranked<TABLE, Tree>,
 }
 
@@ -37,15 +39,41 @@ struct Node {
     name: Option<Name>,
     lookups: u64,
     children: HashMap<Name, u64>,
+    /// Of the root of a bucket: what all keys below begin with.
+    prefix: Option<String>,
 }
 
 impl Table {
-    /// A table with the root alone. `prefix` is the mounted key prefix: empty or ending in `/`.
+    /// A table with the root of a bucket alone. `prefix` is the mounted key prefix: empty or ending in `/`.
     pub fn new(prefix: &str, root: State) -> Table {
-        let inode = Arc::new(Inode::new(ROOT, root));
-        let node = Node { inode, parent: 0, name: None, lookups: 1, children: HashMap::new() };
+        Table::with_root(Some(prefix.to_string()), root)
+    }
+
+    /// A table whose root holds the roots of buckets.
+    pub fn of_buckets(root: State) -> Table {
+        Table::with_root(None, root)
+    }
+
+    fn with_root(prefix: Option<String>, root: State) -> Table {
+        let root = Arc::new(Inode::new(ROOT, ROOT, root));
+        let node = Node { inode: root.clone(), parent: 0, name: None, lookups: 1, children: HashMap::new(), prefix };
         let tree = Tree { nodes: HashMap::from([(ROOT, node)]), idle: HashSet::new() };
-        Table { prefix: prefix.to_string(), tree: Ranked::new(tree) }
+        Table { root, tree: Ranked::new(tree) }
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Arc<Inode> {
+        &self.root
+    }
+
+    /// The root of a bucket in a table of buckets: the known one, or a new one made by `state`.
+    pub fn bucket(&self, name: &Name, state: impl FnOnce() -> State) -> Arc<Inode> {
+        let mut tree = self.tree.lock();
+        let known = tree.nodes.get(&ROOT).and_then(|root| root.children.get(name)).copied();
+        if let Some(node) = known.and_then(|ino| tree.nodes.get(&ino)) {
+            return node.inode.clone();
+        }
+        tree.add_node(ROOT, name, Some(String::new()), state())
     }
 
     /// The inode with this number.
@@ -149,14 +177,14 @@ impl Table {
     /// The key prefix of a directory, ending in `/` (or empty at the root of a bucket).
     pub fn dir_key(&self, ino: u64) -> Option<String> {
         let tree = self.tree.lock();
-        tree.dir_key(&self.prefix, ino)
+        tree.dir_key(ino)
     }
 
     /// The key of a file under its current name.
     pub fn file_key(&self, ino: u64) -> Option<Result<String, NameError>> {
         let tree = self.tree.lock();
         let node = tree.nodes.get(&ino)?;
-        let dir = tree.dir_key(&self.prefix, node.parent)?;
+        let dir = tree.dir_key(node.parent)?;
         Some(names::file_key(&dir, node.name.as_ref()?))
     }
 
@@ -240,14 +268,20 @@ impl Table {
 
 impl Tree {
     fn add(&mut self, parent: u64, name: &Name, state: State) -> Arc<Inode> {
+        self.add_node(parent, name, None, state)
+    }
+
+    fn add_node(&mut self, parent: u64, name: &Name, prefix: Option<String>, state: State) -> Arc<Inode> {
         let ino = self.number(parent, name);
-        let inode = Arc::new(Inode::new(ino, state));
-        let node =
-            Node { inode: inode.clone(), parent, name: Some(name.clone()), lookups: 0, children: HashMap::new() };
+        let above = self.nodes.get(&parent).map_or(ROOT, |node| node.inode.bucket);
+        let bucket = if prefix.is_some() { ino } else { above };
+        let inode = Arc::new(Inode::new(ino, bucket, state));
+        let (name, children) = (name.clone(), HashMap::new());
+        let node = Node { inode: inode.clone(), parent, name: Some(name.clone()), lookups: 0, children, prefix };
         self.nodes.insert(ino, node);
         self.idle.insert(ino);
         if let Some(node) = self.nodes.get_mut(&parent) {
-            node.children.insert(name.clone(), ino);
+            node.children.insert(name, ino);
         }
         inode
     }
@@ -272,15 +306,16 @@ impl Tree {
         }
     }
 
-    fn dir_key(&self, prefix: &str, ino: u64) -> Option<String> {
+    fn dir_key(&self, ino: u64) -> Option<String> {
         let mut parts = Vec::new();
-        let mut at = ino;
-        while at != ROOT {
-            let node = self.nodes.get(&at)?;
-            parts.push(node.name.clone()?);
-            at = node.parent;
-        }
-        let mut key = prefix.to_string();
+        let mut node = self.nodes.get(&ino)?;
+        let mut key = loop {
+            match &node.prefix {
+                Some(prefix) => break prefix.clone(),
+                None => parts.push(node.name.clone()?),
+            }
+            node = self.nodes.get(&node.parent)?;
+        };
         for part in parts.iter().rev() {
             key.push_str(part.as_str());
             key.push('/');

@@ -2,7 +2,7 @@
 
 use super::exchange::{Answer, Extra};
 use super::retry::ASKING;
-use super::{Body, BucketInfo, ErrorKind, ListRequest, Result, Store};
+use super::{Body, BucketInfo, ErrorKind, ListRequest, Result, Store, StoreError};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
 impl Store {
@@ -35,6 +35,14 @@ impl Store {
         Err(error)
     }
 
+    /// Whether the service answers: HEAD bucket, or, of no bucket in particular, whether the user is known.
+    pub async fn is_there(&self) -> Result<()> {
+        match self.bucket() {
+            "" => self.user_id().await.map(drop),
+            _ => self.head_bucket().await.map(drop),
+        }
+    }
+
     /// Whether objects may be written below the place of probes, found out without writing: a part for an upload that
     /// there is none of is refused for the one reason or for the other.
     pub async fn may_write(&self) -> Result<bool> {
@@ -65,6 +73,17 @@ impl Store {
         }
     }
 
+    /// The S3 user id of whoever asks.
+    pub async fn user_id(&self) -> Result<String> {
+        const OP: &str = "ListBuckets";
+        let call = self.request(OP, "", self.ask_for, ASKING, Extra::default(), |client, exchange| {
+            client.list_buckets().customize().interceptor(exchange).send()
+        });
+        let done = call.await?;
+        let id = done.output.owner().and_then(|owner| owner.id()).map(str::to_owned);
+        id.ok_or_else(|| StoreError::local(ErrorKind::Server, OP, "a list of buckets without owner"))
+    }
+
     /// Makes the bucket. `location`: zone group and placement (`:placement`), else the service's own choice.
     pub async fn create_bucket(&self, location: Option<&str>) -> Result<()> {
         let call = self.request("CreateBucket", "", self.store_for, ASKING, Extra::default(), |client, exchange| {
@@ -89,8 +108,8 @@ impl Store {
 }
 
 fn info(answer: &Answer) -> BucketInfo {
-    // -1: no quota.
-    let quota = |bucket: &str, user: &str| [bucket, user].into_iter().filter_map(|name| answer.number(name)).min();
+    // -1, or silence: no quota.
+    let quota = |bucket: &str, user: &str| answer.number(bucket).or_else(|| answer.number(user));
     BucketInfo {
         objects: answer.number("x-rgw-object-count"),
         bytes: answer.number("x-rgw-bytes-used"),

@@ -5,7 +5,7 @@ use super::exchange::{Extra, HeaderList};
 use super::headers::{copy_source, grant_headers, quoted, write_headers};
 use super::retry::{COPYING, Tries};
 use super::settle::{explain, has_grants};
-use super::{ETag, ErrorKind, Grant, Result, Store, StoreError, Stored, WriteHeaders};
+use super::{Condition, ETag, ErrorKind, GetRequest, Grant, Result, Store, StoreError, Stored, WriteHeaders};
 use aws_sdk_s3::types::MetadataDirective;
 
 const OP: &str = "CopyObject";
@@ -52,10 +52,38 @@ impl Store {
                 Err(failure) if failure.is(ErrorKind::NotFound) && has_grants(&extra) => {
                     if self.head(source).await.is_ok() { explain(failure, &extra) } else { failure }
                 }
+                Err(failure) if failure.is(ErrorKind::Unsupported) && self.sse.is_some() => {
+                    return self.copy_by_hand(source, source_etag, target, replace, grants).await;
+                }
                 Err(failure) => explain(failure, &extra),
             };
             tries.again(failure).await?;
         }
+    }
+
+    /// A copy that the service cannot make, because only the user has the key of the object: fetched and stored again.
+    async fn copy_by_hand(
+        &self,
+        source: &str,
+        source_etag: Option<&ETag>,
+        target: &str,
+        replace: Option<&WriteHeaders>,
+        grants: &[Grant],
+    ) -> Result<Stored> {
+        tracing::info!(source, target, "encrypted with a key of the user's: sent again instead of copied");
+        let request = GetRequest { if_match: source_etag.cloned(), ..GetRequest::default() };
+        let (info, _, body) = self.fetched(source, request).await?;
+        let mut with = match replace {
+            Some(with) => with.clone(),
+            None => {
+                let tags = if info.tag_count > 0 { self.get_tags(source).await? } else { Vec::new() };
+                WriteHeaders { headers: info.headers, grants: Vec::new(), tags }
+            }
+        };
+        if !grants.is_empty() {
+            with.grants = grants.to_vec();
+        }
+        self.put(target, body, &with, &Condition::Always).await
     }
 
     /// RGW 16 does not look at the source's condition, but every RGW keeps the etag in the copy. Amazon looks, and

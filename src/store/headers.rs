@@ -171,6 +171,7 @@ pub(super) fn object_info(answer: &Answer, size: u64) -> Option<ObjectInfo> {
         modified: modified.unwrap_or(SystemTime::UNIX_EPOCH),
         headers,
         tag_count: answer.number("x-amz-tagging-count").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+        owner: None,
         appendable: answer.header("x-rgw-object-type") == Some("Appendable"),
         restored: answer.header("x-amz-restore").is_some_and(|text| text.contains("ongoing-request=\"false\"")),
     })

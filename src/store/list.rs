@@ -51,6 +51,21 @@ impl Store {
         }
     }
 
+    /// The S3 user id of an object's owner, which only a listing tells (and the object's list, to those who may read it).
+    pub async fn owner_of(&self, key: &str) -> Result<Option<String>> {
+        let call = self.request(LIST, key, self.ask_for, ASKING, Extra::default(), |client, exchange| {
+            let call = client.list_objects_v2().bucket(self.bucket()).prefix(key).max_keys(1).fetch_owner(true);
+            call.encoding_type(EncodingType::Url).customize().interceptor(exchange).send()
+        });
+        let found = call.await?.output;
+        // A key comes before all that it begins.
+        let entry = found
+            .contents()
+            .first()
+            .filter(|entry| entry.key().is_some_and(|text| decode(text, true).as_deref() == Some(key)));
+        Ok(entry.and_then(|entry| entry.owner()?.id()).map(str::to_owned))
+    }
+
     /// Multipart uploads in progress below a prefix.
     pub async fn list_uploads(&self, prefix: &str) -> Result<Vec<PendingUpload>> {
         const OP: &str = "ListMultipartUploads";

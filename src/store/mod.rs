@@ -26,6 +26,7 @@ mod quirks;
 mod read;
 mod retry;
 mod settle;
+mod sse;
 mod types;
 mod upload_body;
 mod write;
@@ -35,6 +36,7 @@ pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
 pub use limits::RequestCounts;
 pub use meter::{BOUNDS_MS, Metered, OpStats, Trouble};
+pub use sse::SseKey;
 pub use types::*;
 
 use ::aws_sdk_s3::Client;
@@ -98,6 +100,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     inner: Arc<Inner>,
     place: Arc<Place>,
+    sse: Option<Arc<SseKey>>,
     ask_for: Duration,
     store_for: Duration,
 }
@@ -114,6 +117,7 @@ struct Inner {
     client: Client,
     clock: Arc<Clock>,
     warned_of_clock: AtomicBool,
+    told_of_keys: AtomicBool,
     credentials: Arc<SharedCredentials>,
     limits: Limits,
     counters: Counters,
@@ -148,6 +152,7 @@ impl Store {
             client,
             clock,
             warned_of_clock: AtomicBool::new(false),
+            told_of_keys: AtomicBool::new(false),
             credentials,
             limits: Limits::new(config.max_connections),
             counters: Counters::default(),
@@ -156,7 +161,7 @@ impl Store {
             stall: download::STALL,
             config,
         };
-        Ok(Store { inner: Arc::new(inner), place: Arc::new(place), ask_for, store_for })
+        Ok(Store { inner: Arc::new(inner), place: Arc::new(place), sse: None, ask_for, store_for })
     }
 
     /// The bucket's name.

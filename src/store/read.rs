@@ -42,7 +42,7 @@ impl Store {
                 }
                 Err(failure) => failure,
             };
-            match tries.again(failure).await {
+            match tries.again(failure).await.map_err(|error| self.without_key(error)) {
                 Err(error) if error.kind == ErrorKind::Denied => return Err(self.missing_or_denied(key, error).await),
                 ended => ended?,
             }
@@ -70,7 +70,7 @@ impl Store {
         loop {
             match self.open(&mut tries, key, &request).await {
                 Ok(opened) => return Ok(GetBody::new(self.clone(), key, opened)),
-                Err(failure) => match tries.again(failure).await {
+                Err(failure) => match tries.again(failure).await.map_err(|error| self.without_key(error)) {
                     Err(error) if error.kind == ErrorKind::Denied => {
                         return Err(self.missing_or_denied(key, error).await);
                     }

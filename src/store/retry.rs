@@ -101,7 +101,7 @@ impl Tries {
         };
         self.number += 1;
         inner.counters.attempt(self.op);
-        let exchange = Exchange::new(extra, self.op == "GetObject");
+        let exchange = Exchange::new(self.store.with_key(self.op, extra), self.op == "GetObject");
         let begun = Instant::now();
         let on_its_way = inner.counters.meter.begin(self.op);
         let until = (begun + limit).min(self.deadline);

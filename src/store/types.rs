@@ -76,6 +76,8 @@ pub struct ObjectInfo {
     pub tag_count: u32,
     /// RGW's `x-rgw-object-type: Appendable`.
     pub appendable: bool,
+    /// S3 user id of the owner, if it was asked for: neither HEAD nor GET tell it.
+    pub owner: Option<String>,
     /// `x-amz-restore` says that a restored copy can be read (only of interest for cold storage classes).
     pub restored: bool,
 }
@@ -226,9 +228,9 @@ pub struct BucketInfo {
     pub objects: Option<u64>,
     /// Bytes in the bucket.
     pub bytes: Option<u64>,
-    /// The smaller of bucket and user quota in bytes.
+    /// The bucket's quota in bytes, else the user's.
     pub quota_bytes: Option<u64>,
-    /// The smaller of bucket and user quota in objects.
+    /// The bucket's quota in objects, else the user's.
     pub quota_objects: Option<u64>,
     /// The bucket is the asker's own: RGW tells only the owner about quotas.
     pub own: bool,

@@ -1,3 +1,4 @@
 //! What only a Ceph can show.
 
 pub mod gc;
+pub mod sse;

@@ -1,6 +1,8 @@
 //! Several users and one bucket: what each sees and may do, on the embedded server and on real gateways.
 
 pub mod acls;
+pub mod all;
+pub mod people;
 mod world;
 
 pub use world::{ALICE, BOB, CAROL, World};
@@ -11,6 +13,8 @@ macro_rules! each_case {
         $make! {
             acls { lists_are_set_and_read_back nobody_locks_himself_out junk_and_strangers one_grantee canned_lists
                    what_a_bucket_lists policies types_are_set lists_survive_every_verb nothing_is_copied_about }
+            all { my_buckets_are_folders what_the_root_refuses shared_buckets_are_reached }
+            people { a_bucket_by_policy a_folder_by_policy a_bucket_by_lists new_objects_inherit what_cannot_be_listed owners_are_mapped }
         }
     };
 }

@@ -142,6 +142,30 @@ impl World {
         run(&self.folder(user), PROGRAM, &all)
     }
 
+    /// A bucket of somebody's own; the test removes it.
+    pub fn another(&self, user: &str) -> String {
+        let name = format!("{}-{}", self.bucket, user.replace('_', "-"));
+        self.now(self.store(user).for_bucket(&name, "p").create_bucket(None));
+        name
+    }
+
+    /// Removes a bucket with all that is in it.
+    pub fn remove(&self, user: &str, bucket: &str) {
+        let store = self.store(user).for_bucket(bucket, "p");
+        self.now(async {
+            let page = store.list(ListRequest::default()).await?;
+            store.delete_many(&page.objects.into_iter().map(|object| object.key).collect::<Vec<_>>()).await?;
+            store.delete_bucket().await
+        });
+    }
+
+    /// Why somebody cannot mount the whole bucket.
+    #[track_caller]
+    pub fn mount_fails(&self, user: &str) -> String {
+        fs::create_dir_all(self.folder(user).join("at")).unwrap();
+        self.command(user, &["mount", &self.bucket, "at"]).fails()
+    }
+
     /// What somebody sees without a mount.
     pub fn store(&self, user: &str) -> Store {
         let token = self.tokens.iter().find(|(id, _)| *id == user).unwrap().1.clone();

@@ -71,7 +71,7 @@ async fn save<B: Backlog>(backlog: &B, probe: &Store, signals: &Signals) -> Resu
         biased;
         not_stored = backlog.sync_all() => Ok(not_stored),
         () = signals.at_least(2) => Err("ended by a second signal before it was stored"),
-        () = silence(SILENCE, PULSE, || probe.head_bucket()) => Err("the service did not answer while the mount was ended"),
+        () = silence(SILENCE, PULSE, || probe.is_there()) => Err("the service did not answer while the mount was ended"),
     }
 }
 
