@@ -108,6 +108,10 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t, value_name = "FROM", help_heading = CACHING)]
     pub metadata: Metadata,
 
+    /// Largest object that the service copies in one request; larger ones are copied by parts
+    #[arg(long, value_name = "SIZE", default_value = "5G", value_parser = parse::size, help_heading = STORING, hide_short_help = true)]
+    pub copy_limit: u64,
+
     /// When a file that must be new is claimed at the service
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = STORING)]
     pub exclusive_create: ExclusiveCreate,

@@ -42,6 +42,7 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
         max_age: options.max_age,
         metadata: options.metadata,
         exclusive_create: options.exclusive_create,
+        copy_limit: options.copy_limit,
         conflict: options.conflict,
         also: options.also.clone(),
         cou: options.cou.clone(),

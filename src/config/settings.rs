@@ -54,6 +54,8 @@ pub struct Settings {
     pub metadata: Metadata,
     /// When `O_CREAT|O_EXCL` asks the service.
     pub exclusive_create: ExclusiveCreate,
+    /// Bytes of the largest object that the service copies in one request.
+    pub copy_limit: u64,
     /// What to do if the object was changed by another client while we changed it.
     pub conflict: Conflict,
     /// Of all buckets: names to show beside one's own.

@@ -10,8 +10,6 @@ use std::time::{Instant, SystemTime};
 /// Objects up to RGW's head size have no tail that a copy onto itself could lose on the releases that have that fault
 /// (ceph/ceph#62656).
 const NO_TAIL: u64 = 4 * 1024 * 1024;
-/// CopyObject takes up to 5 GiB; beyond, the copy goes by parts.
-pub(super) const ONE_COPY: u64 = 5 << 30;
 /// Size of the parts of a copy beyond that.
 const COPY_PART: u64 = 512 << 20;
 
@@ -127,7 +125,7 @@ impl Fs {
         object: &Object,
         with: &WriteHeaders,
     ) -> Result<Stored> {
-        if object.size > ONE_COPY {
+        if object.size > self.options.copy_limit {
             return self.copy_by_parts(key, object, key, with).await;
         }
         if object.size <= NO_TAIL || self.store.quirks().await?.safe_self_copy {
@@ -152,7 +150,7 @@ impl Fs {
         with: &WriteHeaders,
     ) -> Result<Stored> {
         let id = self.create_upload(target, with).await?;
-        let count = object.size.div_ceil(COPY_PART).max(1);
+        let count = object.size.div_ceil(COPY_PART.min(self.options.copy_limit)).max(1);
         let length = object.size.div_ceil(count);
         let parts = futures::stream::iter(0..count)
             .map(|n| {

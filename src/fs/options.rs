@@ -23,6 +23,8 @@ pub struct Options {
     pub cache_size: u64,
     /// Folder for scratch files of drafts and for what could not be stored.
     pub scratch: PathBuf,
+    /// Bytes of the largest object that the service copies in one request; larger ones are copied by parts.
+    pub copy_limit: u64,
     /// When O_EXCL takes effect.
     pub exclusive_create: ExclusiveCreate,
     /// What happens to a commit over an object that another client changed.
@@ -61,6 +63,7 @@ impl Options {
             listing_only: settings.metadata == Metadata::Listing,
             cache_size: settings.cache_size,
             scratch,
+            copy_limit: settings.copy_limit,
             exclusive_create: settings.exclusive_create,
             conflict: settings.conflict,
             me: user_of(&settings.credentials.access_key),

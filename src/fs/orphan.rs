@@ -1,6 +1,5 @@
 //! Files whose name goes away while they are open: they stay readable and writable until the last close.
 
-use super::meta_commit::ONE_COPY;
 use super::{Fs, Result, base_of};
 use crate::draft::Draft;
 use crate::inode::{Inode, Object};
@@ -51,7 +50,7 @@ impl Fs {
             return Ok(kept);
         }
         let aside = self.hidden_key("open");
-        if object.size > ONE_COPY {
+        if object.size > self.options.copy_limit {
             self.copy_by_parts(&key, &object, &aside, &WriteHeaders::default()).await?;
         } else {
             self.store.copy(&key, Some(&object.etag), &aside, None, &[]).await?;

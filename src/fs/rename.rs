@@ -1,6 +1,5 @@
 //! Renaming: on S3 a copy inside the service and a delete.
 
-use super::meta_commit::ONE_COPY;
 use super::{Fs, FsError, Result};
 use crate::inode::{Inode, Object};
 use crate::meta;
@@ -164,7 +163,7 @@ impl Fs {
         let dirty = ends.inode.state().meta_dirty();
         // A copy that keeps the headers does not keep the storage class.
         let classed = object.headers.as_ref().is_some_and(|headers| headers.storage_class.is_some());
-        if !dirty && new_type.is_none() && !classed && object.size <= ONE_COPY {
+        if !dirty && new_type.is_none() && !classed && object.size <= self.options.copy_limit {
             let grants = self.grants(&ends.inode, source).await?;
             let stored = self.store.copy(source, Some(&object.etag), target, None, &grants).await?;
             return Ok((stored, None));
@@ -173,7 +172,7 @@ impl Fs {
         if new_type.is_some() && ends.inode.state().attrs.kind == meta::Kind::File {
             with.headers.content_type = new_type;
         }
-        let stored = if object.size > ONE_COPY {
+        let stored = if object.size > self.options.copy_limit {
             self.copy_by_parts(source, &object, target, &with).await?
         } else {
             self.store.copy(source, Some(&object.etag), target, Some(&with), &with.grants).await?

@@ -3,7 +3,6 @@
 //! An old object goes only when all copies are confirmed. If one fails, the copies made so far are removed again and
 //! the directory is as it was.
 
-use super::meta_commit::ONE_COPY;
 use super::rename::Ends;
 use super::{Fs, FsError, Result, WIDE};
 use crate::inode::{Inode, Object};
@@ -118,7 +117,7 @@ impl Fs {
             None => self.grants_at(&entry.key).await?,
         };
         // A copy that keeps the headers does not keep the storage class.
-        if entry.size <= ONE_COPY && entry.storage_class.is_none() {
+        if entry.size <= self.options.copy_limit && entry.storage_class.is_none() {
             self.store.copy(&entry.key, Some(&entry.etag), to, None, &grants).await?;
             return Ok(());
         }
@@ -126,7 +125,7 @@ impl Fs {
         let tags = if info.tag_count > 0 { self.store.get_tags(&entry.key).await? } else { Vec::new() };
         let object = super::object(&self.bucket, &entry.key, &info);
         let with = WriteHeaders { headers: info.headers, grants, tags };
-        if entry.size <= ONE_COPY {
+        if entry.size <= self.options.copy_limit {
             self.store.copy(&entry.key, Some(&entry.etag), to, Some(&with), &with.grants).await?;
         } else {
             self.copy_by_parts(&entry.key, &object, to, &with).await?;

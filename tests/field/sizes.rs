@@ -115,3 +115,37 @@ fn a_look_inside_fetches_little() {
     let (_, down) = bytes(&service.log());
     assert!(down <= 16 * MIB, "{down} bytes fetched");
 }
+
+/// What is larger than the service copies at once is copied by parts, with everything that belongs to it.
+#[test]
+fn beyond_the_copy_limit() {
+    let limits = Limits { max_copy: 8 * MIB, ..Limits::default() };
+    let service = Service::embedded_as(Style::default(), limits);
+    let s3 = service.s3();
+    let mut m = service.mount_with(&["--max-age", "1", "--copy-limit", "8M"]);
+    let content = pattern(4, 20 << 20);
+    std::fs::create_dir(m.path("d")).unwrap();
+    std::fs::write(m.path("d/f"), &content).unwrap();
+    let open = File::open(m.path("d/f")).unwrap();
+    sh(
+        m.root(),
+        "setfattr -n user.colour -v blue d/f; mv d/f d/g; chmod 604 d/g; mv d e; mkdir d; cp e/g d/h; sync d/h",
+    )
+    .ok();
+    sh(m.root(), "cp e/g kept; rm e/g").ok();
+    let mut bytes = vec![0; content.len()];
+    open.read_exact_at(&mut bytes, 0).unwrap();
+    assert_same("the removed file that is open", &bytes, &content);
+    drop(open);
+    m.again();
+    for name in ["d/h", "kept"] {
+        assert_same(name, &read(&m.path(name)), &content);
+    }
+    sh(m.root(), "setfattr -n user.colour -v blue kept; chmod 604 kept; mv kept last; sync last").ok();
+    assert_same("last", &s3.get("last"), &content);
+    let again = "getfattr -n user.colour --only-values last; stat -c ' %a' last";
+    m.again();
+    assert_eq!(sh(m.root(), again).ok(), "blue 604\n");
+    assert_eq!(s3.keys(""), ["d/", "d/h", "e/", "last"]);
+    assert!(s3.uploads().is_empty());
+}
