@@ -21,7 +21,7 @@ fn dash_o_says_the_same_as_flags() {
     for options in [flags, dash_o] {
         assert!(options.read_only);
         assert_eq!((options.cache_size, options.uid), (1 << 20, Some(5)));
-        assert_eq!((options.source.as_str(), options.mountpoint.to_str()), ("b", Some("/m")));
+        assert_eq!((options.source.as_deref(), options.mountpoint.to_str()), (Some("b"), Some("/m")));
     }
 }
 
