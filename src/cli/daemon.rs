@@ -8,7 +8,7 @@ use crate::fs::{self, Fs};
 use crate::fuse::{self, Mounted};
 use crate::mount::daemon::Ready;
 use crate::mount::{MountError, check, control, device, table, tune, unmount};
-use crate::store::{ErrorKind, Store, StoreError};
+use crate::store::{ErrorKind, Store, StoreConfig, StoreError};
 use nix::sys::stat::{Mode, umask};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -114,7 +114,8 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
         bucket: settings.bucket.clone(),
         credentials_from: settings.credentials_from.clone(),
     };
-    let store = Store::new(settings.store_config()).map_err(service)?;
+    let config = StoreConfig { source: Some(logging::hiding(settings.source.clone())), ..settings.store_config() };
+    let store = Store::new(config).map_err(service)?;
     first_answer(&store, settings.ask_for).await.map_err(service)?;
     let fs = tokio::time::timeout(OPENING, Fs::start(fs::Options::of(settings), store.clone()))
         .await

@@ -6,9 +6,12 @@ mod demo;
 mod exit;
 mod helper;
 mod logging;
+mod login;
 mod mount;
 mod notify;
+mod prompt;
 mod serve_s3;
+mod speak;
 mod umount;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -17,7 +20,8 @@ use std::ffi::OsString;
 
 const EXAMPLES: &str = "\
 Examples:
-  osirisfs mount --token-file ~/.osiris-token yourcou-data ~/data
+  osirisfs login
+  osirisfs mount yourcou-data ~/data
   osirisfs mount --profile yourname_yourcou yourcou-data/run7 ~/run7
   osirisfs umount ~/data
   osirisfs demo
@@ -38,8 +42,20 @@ Examples:
 
 The command returns when the mount answers; the daemon goes on in the background.
 The token or key is taken from --token-file, else --profile, else OSIRIS_TOKEN or
-AWS_ACCESS_KEY_ID (and AWS_SECRET_ACCESS_KEY, which may be empty), else the default
-profile of ~/.aws/credentials. A file with a token must have mode 0600.";
+AWS_ACCESS_KEY_ID (and AWS_SECRET_ACCESS_KEY, which may be empty), else what osirisfs login
+has kept, else the default profile of ~/.aws/credentials, ~/.s3cfg, ~/.passwd-s3fs,
+/etc/passwd-s3fs. A file with a token must have mode 0600. A running mount takes a changed
+token from there when the service refuses the old one.";
+
+const LOGIN_EXAMPLES: &str = "\
+Examples:
+  osirisfs login                          asks for the token
+  osirisfs login < token                  reads it from a file or pipe
+  osirisfs login --keys                   asks for an access key and a secret key
+  osirisfs login --keys < credentials     the file that COmanage offers
+
+The token is kept in ~/.config/osirisfs/credentials, which only you can read, in a profile
+named after your S3 user id. With several tokens, one for each COU, give mount --profile.";
 
 /// Mount OSiRIS (Ceph RADOS Gateway) S3 buckets as a file system
 #[derive(Parser)]
@@ -57,6 +73,13 @@ enum Command {
     /// Unmount: wait until everything is stored and the daemon has ended
     #[command(alias = "unmount")]
     Umount(umount::Args),
+    /// Keep your token (or key pair) for this machine, after a look whether the service takes it
+    #[command(after_help = LOGIN_EXAMPLES)]
+    Login(login::LoginArgs),
+    /// Forget what login kept
+    Logout(login::LogoutArgs),
+    /// Ask the service who you are
+    Whoami(login::WhoamiArgs),
     /// Try it out on this machine: a server, a mount, files copied in and compared
     Demo(demo::Args),
     /// Run the embedded S3 server by itself, for scripts and tests
@@ -87,6 +110,9 @@ fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
+        Command::Login(args) => login::login(args),
+        Command::Logout(args) => login::logout(args),
+        Command::Whoami(args) => login::whoami(args),
         Command::Demo(args) => demo::run(args),
         Command::ServeS3(args) => serve_s3::run(args),
     }

@@ -54,6 +54,15 @@ impl Env {
         self.vars.contains_key(name)
     }
 
+    /// Where the user's own files of this program are: `$XDG_CONFIG_HOME/osirisfs`, usually `~/.config/osirisfs`.
+    pub fn config_folder(&self) -> Option<PathBuf> {
+        let folder = match self.var("XDG_CONFIG_HOME").filter(|folder| folder.starts_with('/')) {
+            Some(folder) => PathBuf::from(folder),
+            None => self.home.as_ref()?.join(".config"),
+        };
+        Some(folder.join("osirisfs"))
+    }
+
     /// A path as the user wrote it, made absolute; a leading `~/` is the home folder (no shell expands it in fstab).
     pub fn absolute(&self, path: &Path) -> PathBuf {
         match (path.strip_prefix("~"), &self.home) {

@@ -1,52 +1,28 @@
 //! From what the user asked for to what will be done: options, environment and files become [`Settings`].
 
-use super::{ConfigError, Env, MountFlags, Options, Settings, credentials, parse};
-use std::path::{Path, PathBuf};
-
-/// Where OSiRIS answers.
-const DEFAULT_ENDPOINT: &str = "https://rgw.osris.org";
-
-/// RGW takes any region; this is the one that every S3 program uses when told nothing.
-const DEFAULT_REGION: &str = "us-east-1";
+use super::{ConfigError, Env, MountFlags, Options, Settings, parse};
+use std::path::Path;
 
 /// Fills in everything that was not said. `kernel` is what `-o` said for the kernel.
 ///
 /// The mount point is made absolute here; whether it is fit to be one is looked at later (`mount::check`).
 pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Settings, ConfigError> {
     let (bucket, prefix) = parse::source(&options.source)?;
-    let found = credentials::find(options.token_file.as_deref(), options.profile.as_deref(), env)?;
-    let profile = found.profile;
-
-    let endpoint = options
-        .endpoint
-        .as_deref()
-        .or_else(|| env.var("AWS_ENDPOINT_URL_S3"))
-        .or_else(|| env.var("AWS_ENDPOINT_URL"))
-        .or(profile.endpoint.as_deref())
-        .unwrap_or(DEFAULT_ENDPOINT);
-    let region = options
-        .region
-        .as_deref()
-        .or_else(|| env.var("AWS_REGION"))
-        .or_else(|| env.var("AWS_DEFAULT_REGION"))
-        .or(profile.region.as_deref())
-        .unwrap_or(DEFAULT_REGION);
-    let ca_file = options
-        .ca_file
-        .clone()
-        .or_else(|| env.var("AWS_CA_BUNDLE").map(PathBuf::from))
-        .or(profile.ca_file)
-        .map(|path| env.absolute(&path));
+    let found = options.reach.credentials(&bucket, env)?;
+    let service = options.reach.service(&found.profile, env)?;
+    let source = options.reach.source(&found, &bucket, env);
 
     let settings = Settings {
         bucket,
         prefix,
         mountpoint: env.absolute(&options.mountpoint),
-        endpoint: parse::endpoint(endpoint)?,
-        region: region.to_owned(),
-        ca_file,
+        endpoint: service.endpoint,
+        region: service.region,
+        ca_file: service.ca_file,
         credentials: found.credentials,
         credentials_from: found.from,
+        source,
+        token_grace: options.token_grace,
         max_connections: options.connections.into(),
         ask_for: options.ask_for,
         retry_for: options.retry_for,
@@ -74,14 +50,6 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
 
 /// What can be seen to be wrong without asking anybody.
 fn check(settings: &Settings) -> Result<(), ConfigError> {
-    if let Some(path) = &settings.ca_file
-        && let Err(e) = std::fs::File::open(path)
-    {
-        return Err(ConfigError::new(
-            format!("the file of certificate authorities {} cannot be read: {e}", path.display()),
-            "correct --ca-file",
-        ));
-    }
     for (what, path) in [("--cache-dir", &settings.cache_dir), ("--log-file", &settings.log_file)] {
         if let Some(path) = path
             && path.starts_with(&settings.mountpoint)

@@ -192,6 +192,11 @@ impl Server {
         *self.front.hook.write().unwrap_or_else(PoisonError::into_inner) = Some(hook.into());
     }
 
+    /// From now on these and no others may log in; what they own stays.
+    pub fn set_users(&self, users: &[User]) {
+        self.front.users.set(users);
+    }
+
     /// Ends it: open requests may finish for a short time, then all connections are closed.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);

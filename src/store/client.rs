@@ -1,6 +1,7 @@
 //! Builds the SDK client: what it signs with, what it must not do by itself.
 
-use super::{Credentials, Result, StoreConfig, http};
+use super::identity::SharedCredentials;
+use super::{Result, StoreConfig, http};
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -10,9 +11,8 @@ use aws_sdk_s3::config::{
     StalledStreamProtectionConfig,
 };
 use aws_smithy_async::time::TimeSource;
-use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 /// The service's clock as far as we know it: ours plus an offset learned from a `Date` header.
@@ -50,35 +50,6 @@ impl TimeSource for SigningTime {
     }
 }
 
-/// The credentials that the next request is signed with. They can be replaced while the store is in use.
-pub(super) struct SharedCredentials(RwLock<Credentials>);
-
-impl SharedCredentials {
-    pub(super) fn new(credentials: Credentials) -> Arc<SharedCredentials> {
-        Arc::new(SharedCredentials(RwLock::new(credentials)))
-    }
-
-    pub(super) fn set(&self, credentials: Credentials) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = credentials;
-    }
-
-    /// Takes the credentials out of a message: some services repeat the access key in theirs, and a token is one.
-    pub(super) fn hide_in(&self, message: &mut String) {
-        let now = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        for word in [&now.access_key, &now.secret_key] {
-            if !word.is_empty() && message.contains(word.as_str()) {
-                *message = message.replace(word.as_str(), "(hidden)");
-            }
-        }
-    }
-}
-
-impl fmt::Debug for SharedCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedCredentials(hidden)")
-    }
-}
-
 #[derive(Debug)]
 struct Provider(Arc<SharedCredentials>);
 
@@ -87,14 +58,9 @@ impl ProvideCredentials for Provider {
     where
         Self: 'a,
     {
-        let now = self.0.0.read().unwrap_or_else(PoisonError::into_inner);
-        let credentials = aws_credential_types::Credentials::new(
-            now.access_key.clone(),
-            now.secret_key.clone(),
-            None,
-            None,
-            "osirisfs-store",
-        );
+        let now = self.0.now();
+        let credentials =
+            aws_credential_types::Credentials::new(now.access_key, now.secret_key, None, None, "osirisfs-store");
         future::ProvideCredentials::ready(Ok(credentials))
     }
 }
@@ -147,7 +113,8 @@ mod tests {
 
     #[test]
     fn no_debug_output_shows_a_token() {
-        let shared = SharedCredentials::new(Credentials { access_key: "tok3n".into(), secret_key: "s3cret".into() });
+        let credentials = crate::store::Credentials { access_key: "tok3n".into(), secret_key: "s3cret".into() };
+        let shared = SharedCredentials::new(&StoreConfig::new("http://127.0.0.1", "b", credentials));
         let text = format!("{:?} {:?}", shared, Provider(shared.clone()));
         assert!(!text.contains("tok3n") && !text.contains("s3cret"), "{text}");
     }

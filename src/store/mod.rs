@@ -4,10 +4,12 @@
 //! and everything in which Ceph's RADOS Gateway differs from the book; what comes out is a typed answer or a
 //! [`StoreError`]. Each method is one S3 request when nothing goes wrong.
 
+mod account;
 mod acl;
 mod body;
 mod bucket;
 mod client;
+mod config;
 mod copy;
 mod download;
 mod error;
@@ -15,6 +17,7 @@ mod errors_from_sdk;
 mod exchange;
 mod headers;
 mod http;
+mod identity;
 mod limits;
 mod list;
 mod multipart;
@@ -29,6 +32,7 @@ mod upload_body;
 mod write;
 
 pub use body::{Body, Segment};
+pub use config::{CredentialSource, Credentials, StoreConfig};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
 pub use limits::RequestCounts;
@@ -37,8 +41,9 @@ pub use types::*;
 use ::aws_sdk_s3::Client;
 use ::aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use ::aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use client::{Clock, SharedCredentials};
+use client::Clock;
 use exchange::{Exchange, Extra};
+use identity::SharedCredentials;
 use limits::{Counters, Limits};
 use retry::{Done, Tries};
 use std::error::Error;
@@ -47,44 +52,6 @@ use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Where and as whom.
-#[derive(Clone, Debug)]
-pub struct StoreConfig {
-    /// `https://rgw.example.org` or `http://127.0.0.1:8000`.
-    pub endpoint: String,
-    /// Region to sign with; RGW takes any (`us-east-1`).
-    pub region: String,
-    /// Bucket name.
-    pub bucket: String,
-    /// Who asks.
-    pub credentials: Credentials,
-    /// Extra PEM file of certificate authorities.
-    pub ca_file: Option<std::path::PathBuf>,
-    /// Connections kept to the service at the same time (default 64).
-    pub max_connections: usize,
-    /// Total time for reading and asking, retries included (default 60 s).
-    pub ask_for: Duration,
-    /// Total time for storing (PUT, parts, complete, copy, delete), retries included (default 600 s).
-    pub store_for: Duration,
-    /// Keys that [`Store::quirks`] may use for its probes begin with this (default `.osirisfs/probe-`).
-    pub probe_prefix: String,
-}
-
-/// An access key and its secret. For an OSiRIS token the token is the access key and the secret is empty.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// Access key or token. A token is a password: it is never shown.
-    pub access_key: String,
-    /// Secret key; may be empty.
-    pub secret_key: String,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Credentials(hidden)")
-    }
-}
 
 /// Result of the store room.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -129,7 +96,7 @@ impl Store {
     /// Makes the client. Sends nothing. Must be called within a tokio runtime.
     pub fn new(config: StoreConfig) -> Result<Store> {
         let clock = Arc::new(Clock::default());
-        let credentials = SharedCredentials::new(config.credentials.clone());
+        let credentials = SharedCredentials::new(&config);
         let client = client::build(&config, clock.clone(), credentials.clone())?;
         let (ask_for, store_for) = (config.ask_for, config.store_for);
         let inner = Inner {
@@ -166,6 +133,11 @@ impl Store {
     /// Signs the next requests of this store and all its clones as someone else, or with a renewed token.
     pub fn set_credentials(&self, credentials: Credentials) {
         self.inner.credentials.set(credentials);
+    }
+
+    /// Since when the service has refused the credentials, if it does.
+    pub fn refused_for(&self) -> Option<Duration> {
+        self.inner.credentials.refused_for()
     }
 
     /// What was sent and received so far.

@@ -19,6 +19,9 @@ const CORRUPT_TRIES: u32 = 4;
 /// The clock was learned and is still refused.
 const CLOCK_TRIES: u32 = 2;
 
+/// Other credentials were found so often, and were refused as well.
+const RENEWALS: u32 = 3;
+
 /// An answer to a question that moves no bytes.
 pub(super) const ASKING: Duration = Duration::from_secs(30);
 /// Requests for which the service itself copies or joins bytes before it answers.
@@ -52,6 +55,14 @@ pub(super) struct Tries {
     number: u32,
     corrupt: u32,
     clock: u32,
+    /// Which credentials signed the last attempt.
+    signed: usize,
+    /// When it began.
+    begun: Instant,
+    /// So many of them were refused and replaced.
+    renewed: u32,
+    /// A refusal without a name was looked into.
+    asked: bool,
     upload: u64,
     /// An earlier attempt may have been carried out though no answer said so.
     pub(super) unclear: bool,
@@ -67,6 +78,10 @@ impl Tries {
             number: 0,
             corrupt: 0,
             clock: 0,
+            signed: 0,
+            begun: Instant::now(),
+            renewed: 0,
+            asked: false,
             upload: 0,
             unclear: false,
         }
@@ -99,11 +114,17 @@ impl Tries {
         self.number += 1;
         inner.counters.attempt(self.op);
         let exchange = Exchange::new(extra, self.op == "GetObject");
+        self.signed = inner.credentials.generation();
         let begun = Instant::now();
+        self.begun = begun;
         let until = (begun + limit).min(self.deadline);
         let outcome = tokio::time::timeout_at(until, call(&inner.client, exchange.clone())).await;
         let answer = exchange.answer();
         self.store.note_server(answer.as_ref().and_then(|answer| answer.header("server")));
+        // Who is not known gets 403 (401 from some), and 5xx says nothing.
+        if answer.as_ref().is_some_and(|answer| answer.status < 500 && !matches!(answer.status, 401 | 403)) {
+            inner.credentials.accept();
+        }
         let ms = begun.elapsed().as_millis() as u64;
         let result = match (outcome, answer) {
             (Ok(Ok(_)), Some(answer)) if answer.cut => {
@@ -137,12 +158,15 @@ impl Tries {
     }
 
     /// After a failure: pauses and returns, so that the caller tries again, or gives the error that ends it all.
-    pub(super) async fn again(&mut self, failure: Box<Failure>) -> Result<()> {
+    pub(super) async fn again(&mut self, mut failure: Box<Failure>) -> Result<()> {
         self.unclear |= failure.unclear;
-        if self.clock_was_wrong(&failure) {
+        if self.clock_was_wrong(&failure) || self.refused(&mut failure).await {
             return Ok(());
         }
         if !failure.retry {
+            if failure.is(ErrorKind::BadCredentials) {
+                self.store.inner.credentials.give_up();
+            }
             return Err(failure.error);
         }
         if failure.is(ErrorKind::Corrupt) {
@@ -153,10 +177,44 @@ impl Tries {
         }
         let wait = pause(self.number, fastrand::f64()).max(failure.after.unwrap_or_default());
         if Instant::now() + wait >= self.deadline {
+            if failure.is(ErrorKind::BadCredentials) {
+                self.store.inner.credentials.give_up();
+            }
             return Err(failure.error);
         }
         tokio::time::sleep(wait).await;
         Ok(())
+    }
+
+    /// After a refusal: whether to try again at once, because there are other credentials now. A refusal that may pass
+    /// is marked as worth another try.
+    async fn refused(&mut self, failure: &mut Failure) -> bool {
+        if !failure.is(ErrorKind::Denied) && !failure.is(ErrorKind::BadCredentials) {
+            return false;
+        }
+        let inner = self.store.inner.clone();
+        if self.renewed < RENEWALS && inner.credentials.renewed(self.signed).await {
+            self.renewed += 1;
+            return true;
+        }
+        // An answer to HEAD does not tell a user who is not known from one who may not look at this object.
+        let unnamed = failure.is(ErrorKind::Denied) && failure.error.code.is_empty();
+        if unnamed && !self.asked && !inner.credentials.accepted_within(self.begun.elapsed()) {
+            self.asked = true;
+            let named = Box::pin(self.asker().who_am_i()).await;
+            match named {
+                Ok(_) => return true,
+                Err(named) if named.kind == ErrorKind::BadCredentials => {
+                    failure.error = StoreError { op: self.op, ..named };
+                }
+                Err(_) => {}
+            }
+            return false;
+        }
+        if failure.error.code == "InvalidAccessKeyId" {
+            failure.retry |= inner.credentials.may_be_an_outage();
+        }
+        false
     }
 
     /// A signature is good for some minutes (15 on Amazon and RGW) around the service's time. HEAD answers have no

@@ -158,16 +158,11 @@ impl Service {
 
     /// The bucket, without a mount.
     pub fn s3(&self) -> S3 {
+        let credentials = Credentials { access_key: self.access_key(), secret_key: String::new() };
         let config = StoreConfig {
-            endpoint: self.endpoint(),
-            region: "us-east-1".into(),
-            bucket: self.bucket().0.into(),
-            credentials: Credentials { access_key: self.access_key(), secret_key: String::new() },
-            ca_file: None,
             max_connections: 16,
             ask_for: Duration::from_secs(20),
-            store_for: Duration::from_secs(60),
-            probe_prefix: ".osirisfs/probe-".into(),
+            ..StoreConfig::new(self.endpoint(), self.bucket().0, credentials)
         };
         let _inside = self.runtime.enter();
         S3::new(Store::new(config).unwrap(), self.runtime.handle().clone(), self.bucket().1.to_owned())

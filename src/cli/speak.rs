@@ -1,0 +1,37 @@
+//! Commands that ask the service something, without a mount.
+
+use super::exit::Failure;
+use crate::mount::MountError;
+use crate::store::{ErrorKind, Store, StoreConfig, StoreError};
+use std::time::Duration;
+
+/// Whoever types a command waits no longer.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+/// No core file and no debugger of the same user: a token is in this memory.
+pub fn hide_memory() {
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
+/// The S3 user id of these credentials; `from` says where they are from.
+pub fn who_am_i(config: StoreConfig, from: &str) -> Result<String, Failure> {
+    let endpoint = config.endpoint.clone();
+    let config = StoreConfig { ask_for: PATIENCE, store_for: PATIENCE, ..config };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::other(format!("no runtime: {e}")))?;
+    runtime.block_on(async { Store::new(config)?.who_am_i().await }).map_err(|error| explained(error, &endpoint, from))
+}
+
+fn explained(error: StoreError, endpoint: &str, from: &str) -> Failure {
+    // RGW says so of what it cannot take for a token.
+    if error.kind == ErrorKind::Denied {
+        return Failure::other(format!(
+            "{endpoint} does not accept {from}: it is no token or key that it knows; copy it again, all of it"
+        ));
+    }
+    let (endpoint, credentials_from) = (endpoint.to_owned(), from.to_owned());
+    MountError::Service { error: Box::new(error), endpoint, bucket: String::new(), credentials_from }.into()
+}
