@@ -1,7 +1,8 @@
 //! Builds the SDK client: what it signs with, what it must not do by itself.
 
+use super::StoreConfig;
+use super::http::HttpService;
 use super::identity::SharedCredentials;
-use super::{Result, StoreConfig, http};
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -65,12 +66,18 @@ impl ProvideCredentials for Provider {
     }
 }
 
-/// The SDK client for one bucket.
-pub(super) fn build(config: &StoreConfig, clock: Arc<Clock>, credentials: Arc<SharedCredentials>) -> Result<Client> {
+/// The SDK client for one of the service's names.
+pub(super) fn build(
+    config: &StoreConfig,
+    endpoint: &str,
+    http: HttpService,
+    clock: Arc<Clock>,
+    credentials: Arc<SharedCredentials>,
+) -> Client {
     let mut builder = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(config.region.clone()))
-        .endpoint_url(config.endpoint.trim_end_matches('/'))
+        .endpoint_url(endpoint.trim_end_matches('/'))
         // RGW serves bucket names in the host only when the zonegroup lists host names, and certificates rarely
         // cover them.
         .force_path_style(true)
@@ -87,11 +94,11 @@ pub(super) fn build(config: &StoreConfig, clock: Arc<Clock>, credentials: Arc<Sh
         // The SDK measures against the middle of the exchange, which is minutes off for a slow completion.
         .disable_clock_skew_correction(true)
         .time_source(SigningTime(clock))
-        .http_client(http::HttpService::new(config)?);
+        .http_client(http);
     if let Ok(name) = AppName::new("osirisfs") {
         builder = builder.app_name(name);
     }
-    Ok(Client::from_conf(builder.build()))
+    Client::from_conf(builder.build())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a store is told: where the service is, and who asks.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,8 @@ pub struct StoreConfig {
     pub credentials: Credentials,
     /// Extra PEM file of certificate authorities.
     pub ca_file: Option<PathBuf>,
+    /// The way to the service.
+    pub network: Network,
     /// Connections kept to the service at the same time (default 64).
     pub max_connections: usize,
     /// Total time for reading and asking, retries included (default 60 s).
@@ -30,6 +33,30 @@ pub struct StoreConfig {
     pub token_grace: Duration,
     /// Keys that [`super::Store::quirks`] may use for its probes begin with this (default `.osirisfs/probe-`).
     pub probe_prefix: String,
+}
+
+/// The way to the service, where it is not just the name in its address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Other addresses of the same service (`https://rgw-um.example.org`): used when the first does not answer.
+    pub others: Vec<String>,
+    /// Addresses of names, in place of the system's resolver.
+    pub resolve: Vec<(String, Vec<IpAddr>)>,
+    /// Any certificate will do.
+    pub no_tls_verify: bool,
+    /// Proxies.
+    pub proxies: Proxies,
+}
+
+/// Proxies as the environment names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// `HTTP_PROXY`
+    pub http: Option<String>,
+    /// `HTTPS_PROXY`
+    pub https: Option<String>,
+    /// `NO_PROXY`
+    pub none_for: Option<String>,
 }
 
 /// An access key and its secret. For an OSiRIS token the token is the access key and the secret is empty.
@@ -56,6 +83,7 @@ impl StoreConfig {
             bucket: bucket.into(),
             credentials,
             ca_file: None,
+            network: Network::default(),
             max_connections: 64,
             ask_for: Duration::from_secs(60),
             store_for: Duration::from_secs(600),

@@ -11,10 +11,13 @@ mod bucket;
 mod client;
 mod config;
 mod copy;
+mod dial;
 mod download;
 mod error;
 mod errors_from_sdk;
 mod exchange;
+mod flight;
+mod gateways;
 mod headers;
 mod http;
 mod identity;
@@ -22,20 +25,24 @@ mod limits;
 mod list;
 mod multipart;
 mod part_source;
+mod places;
 mod quickack;
 mod quirks;
 mod read;
 mod retry;
 mod settle;
+mod survey;
+mod tls;
 mod types;
 mod upload_body;
 mod write;
 
 pub use body::{Body, Segment};
-pub use config::{CredentialSource, Credentials, StoreConfig};
+pub use config::{CredentialSource, Credentials, Network, Proxies, StoreConfig};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
 pub use limits::RequestCounts;
+pub use survey::{Reached, Survey, survey};
 pub use types::*;
 
 use ::aws_sdk_s3::Client;
@@ -45,6 +52,7 @@ use client::Clock;
 use exchange::{Exchange, Extra};
 use identity::SharedCredentials;
 use limits::{Counters, Limits};
+use places::Places;
 use retry::{Done, Tries};
 use std::error::Error;
 use std::future::Future;
@@ -66,7 +74,7 @@ pub struct Store {
 
 struct Inner {
     config: StoreConfig,
-    client: Client,
+    places: Places,
     clock: Arc<Clock>,
     warned_of_clock: AtomicBool,
     credentials: Arc<SharedCredentials>,
@@ -97,10 +105,10 @@ impl Store {
     pub fn new(config: StoreConfig) -> Result<Store> {
         let clock = Arc::new(Clock::default());
         let credentials = SharedCredentials::new(&config);
-        let client = client::build(&config, clock.clone(), credentials.clone())?;
+        let places = Places::new(&config, &clock, &credentials)?;
         let (ask_for, store_for) = (config.ask_for, config.store_for);
         let inner = Inner {
-            client,
+            places,
             clock,
             warned_of_clock: AtomicBool::new(false),
             credentials,
@@ -120,9 +128,19 @@ impl Store {
         &self.inner.config.bucket
     }
 
-    /// The service's address.
+    /// The service's address: the one of its names that is used now.
     pub fn endpoint(&self) -> &str {
-        &self.inner.config.endpoint
+        self.inner.places.endpoint()
+    }
+
+    /// Looks which of the service's names answer and takes the best. Does nothing if it has only one.
+    pub async fn find_way(&self) {
+        self.inner.places.find_way().await;
+    }
+
+    /// The gateways behind the name that is used now: address, time of the TCP handshake, whether it is left out.
+    pub fn gateways(&self) -> Vec<(std::net::SocketAddr, Option<Duration>, bool)> {
+        self.inner.places.gateways()
     }
 
     /// The same store with another total time for each operation, say to fail fast at mount time.

@@ -57,6 +57,8 @@ pub(super) struct Tries {
     clock: u32,
     /// Which credentials signed the last attempt.
     signed: usize,
+    /// Which of the service's names it went to.
+    place: usize,
     /// When it began.
     begun: Instant,
     /// So many of them were refused and replaced.
@@ -79,6 +81,7 @@ impl Tries {
             corrupt: 0,
             clock: 0,
             signed: 0,
+            place: 0,
             begun: Instant::now(),
             renewed: 0,
             asked: false,
@@ -115,10 +118,11 @@ impl Tries {
         inner.counters.attempt(self.op);
         let exchange = Exchange::new(extra, self.op == "GetObject");
         self.signed = inner.credentials.generation();
+        self.place = inner.places.current();
         let begun = Instant::now();
         self.begun = begun;
         let until = (begun + limit).min(self.deadline);
-        let outcome = tokio::time::timeout_at(until, call(&inner.client, exchange.clone())).await;
+        let outcome = tokio::time::timeout_at(until, call(inner.places.client(), exchange.clone())).await;
         let answer = exchange.answer();
         self.store.note_server(answer.as_ref().and_then(|answer| answer.header("server")));
         // Who is not known gets 403 (401 from some), and 5xx says nothing.
@@ -161,6 +165,10 @@ impl Tries {
     pub(super) async fn again(&mut self, mut failure: Box<Failure>) -> Result<()> {
         self.unclear |= failure.unclear;
         if self.clock_was_wrong(&failure) || self.refused(&mut failure).await {
+            return Ok(());
+        }
+        let lost = matches!(failure.error.kind, ErrorKind::Unreachable | ErrorKind::Dns | ErrorKind::Tls);
+        if lost && failure.retry && self.store.inner.places.leave(self.place).await {
             return Ok(());
         }
         if !failure.retry {
