@@ -90,7 +90,7 @@ async fn live(settings: Settings, ready: Ready) -> u8 {
         Err(error) => return give_up(ready, error.into()),
     };
     let place = settings.mountpoint.display().to_string();
-    tracing::info!("{} of {} is mounted on {place}", settings.source(), settings.endpoint);
+    tracing::info!("{} of {} is mounted on {place}", settings.source(), running.store.endpoint());
     if ready.done(logging::stderr_is_journal()).is_err() {
         tracing::warn!("the mount command went away while mounting: unmounting again");
         signals.count_one();
@@ -116,6 +116,10 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
     };
     let config = StoreConfig { source: Some(logging::hiding(settings.source.clone())), ..settings.store_config() };
     let store = Store::new(config).map_err(service)?;
+    if settings.network.no_tls_verify {
+        tracing::warn!("certificates are not verified (--no-tls-verify)");
+    }
+    store.find_way().await;
     first_answer(&store, settings.ask_for).await.map_err(service)?;
     let fs = tokio::time::timeout(OPENING, Fs::start(fs::Options::of(settings), store.clone()))
         .await

@@ -4,8 +4,7 @@ use super::exit::Failure;
 use super::{prompt, speak};
 use crate::config::aws_files::Profile;
 use crate::config::profiles::Profiles;
-use crate::config::{ConfigError, Env, Reach};
-use crate::store::StoreConfig;
+use crate::config::{ConfigError, Env, Reach, Sites};
 
 #[derive(clap::Args)]
 pub struct LoginArgs {
@@ -29,13 +28,8 @@ pub fn login(args: LoginArgs) -> Result<(), Failure> {
     } else {
         (prompt::credentials(args.keys)?, Profile::default())
     };
-    let service = reach.service(&profile, &env)?;
-    let config = StoreConfig {
-        region: service.region.clone(),
-        ca_file: service.ca_file.clone(),
-        ..StoreConfig::new(&service.endpoint, "", credentials.clone())
-    };
-    let id = speak::who_am_i(config, "what was given")?;
+    let service = reach.service(&profile, &env, &Sites::default())?;
+    let (id, _) = speak::who_am_i(service.store_config("", credentials.clone()), "what was given")?;
     // It becomes the name of a section.
     if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'[' | b']')) {
         return Err(Failure::other(format!(
@@ -111,15 +105,10 @@ pub fn whoami(args: WhoamiArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let found = args.reach.credentials("", &env)?;
-    let service = args.reach.service(&found.profile, &env)?;
-    let config = StoreConfig {
-        region: service.region.clone(),
-        ca_file: service.ca_file.clone(),
-        ..StoreConfig::new(&service.endpoint, "", found.credentials)
-    };
-    let id = speak::who_am_i(config, &found.from)?;
+    let service = args.reach.service(&found.profile, &env, &Sites::default())?;
+    let (id, endpoint) = speak::who_am_i(service.store_config("", found.credentials), &found.from)?;
     println!("{id}");
-    println!("  at {}", service.endpoint);
+    println!("  at {endpoint}");
     println!("  by {}", found.from);
     Ok(())
 }

@@ -11,6 +11,7 @@ mod mount;
 mod notify;
 mod prompt;
 mod serve_s3;
+mod sites;
 mod speak;
 mod umount;
 
@@ -80,6 +81,8 @@ enum Command {
     Logout(login::LogoutArgs),
     /// Ask the service who you are
     Whoami(login::WhoamiArgs),
+    /// Show which gateways can be reached, and how well
+    Sites(sites::Args),
     /// Try it out on this machine: a server, a mount, files copied in and compared
     Demo(demo::Args),
     /// Run the embedded S3 server by itself, for scripts and tests
@@ -113,6 +116,7 @@ fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
         Command::Login(args) => login::login(args),
         Command::Logout(args) => login::logout(args),
         Command::Whoami(args) => login::whoami(args),
+        Command::Sites(args) => sites::run(args),
         Command::Demo(args) => demo::run(args),
         Command::ServeS3(args) => serve_s3::run(args),
     }

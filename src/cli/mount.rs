@@ -2,7 +2,7 @@
 
 use super::exit::{DONE, Failure};
 use super::{Cli, Command, daemon, logging};
-use crate::config::{ConfigError, Env, MountFlags, Options, Settings, dash_o, parse, resolve};
+use crate::config::{ConfigError, Env, MountFlags, Options, Settings, Sites, dash_o, parse, resolve};
 use crate::mount::daemon::{Ready, Side, split};
 use crate::mount::{MountError, check, device};
 use clap::Parser;
@@ -24,7 +24,7 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
     let fake = args.fake;
     let (options, kernel) = with_dash_o(args, words)?;
     let env = Env::of_process();
-    let mut settings = resolve(&options, kernel, &env)?;
+    let mut settings = resolve(&options, kernel, &env, &Sites::default())?;
     logging::check(&settings)?;
     settings.mountpoint = match check::prepare(&settings.mountpoint, options.nonempty) {
         Err(MountError::AlreadyMounted { source, .. })
@@ -38,7 +38,7 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
     if fake {
         return Ok(());
     }
-    warn_of_plain_http(&settings);
+    warn_of_open_ways(&settings);
     if settings.foreground {
         return match daemon::run(settings, Ready::nobody_waits()) {
             DONE => Ok(()),
@@ -76,7 +76,15 @@ fn in_one_line(error: &clap::Error) -> String {
     format!("in -o: {}", first.trim_start_matches("error: "))
 }
 
-fn warn_of_plain_http(settings: &Settings) {
+/// What others on the way could read.
+fn warn_of_open_ways(settings: &Settings) {
+    if settings.network.no_tls_verify {
+        eprintln!(
+            "osirisfs: warning: --no-tls-verify: {} may be anybody, and gets your token; for a private authority use \
+             --ca-file",
+            settings.endpoint
+        );
+    }
     if parse::readable_on_the_way(&settings.endpoint) {
         let warning = ConfigError::new(
             format!("{} is not encrypted: a token sent there can be read on the way", settings.endpoint),

@@ -4,6 +4,7 @@ use super::exit::Failure;
 use crate::mount::MountError;
 use crate::store::{ErrorKind, Store, StoreConfig, StoreError};
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// Whoever types a command waits no longer.
 const PATIENCE: Duration = Duration::from_secs(9);
@@ -13,16 +14,23 @@ pub fn hide_memory() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// The S3 user id of these credentials; `from` says where they are from.
-pub fn who_am_i(config: StoreConfig, from: &str) -> Result<String, Failure> {
+/// The S3 user id of these credentials, and the address that said so; `from` says where they are from.
+pub fn who_am_i(config: StoreConfig, from: &str) -> Result<(String, String), Failure> {
     let endpoint = config.endpoint.clone();
     let config = StoreConfig { ask_for: PATIENCE, store_for: PATIENCE, ..config };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::other(format!("no runtime: {e}")))?;
-    runtime.block_on(async { Store::new(config)?.who_am_i().await }).map_err(|error| explained(error, &endpoint, from))
+    let asking = async {
+        let store = Store::new(config)?;
+        store.find_way().await;
+        Ok((store.who_am_i().await?, store.endpoint().to_owned()))
+    };
+    runtime()?.block_on(asking).map_err(|error| explained(error, &endpoint, from))
+}
+
+/// A runtime for some requests.
+pub fn runtime() -> Result<Runtime, Failure> {
+    let builder = &mut tokio::runtime::Builder::new_multi_thread();
+    let built = builder.worker_threads(1).enable_all().build();
+    built.map_err(|e| Failure::other(format!("the command cannot be started: {e}")))
 }
 
 fn explained(error: StoreError, endpoint: &str, from: &str) -> Failure {

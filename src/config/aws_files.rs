@@ -23,6 +23,8 @@ pub struct Profile {
     pub keys_from: Option<PathBuf>,
     /// `endpoint_url`
     pub endpoint: Option<String>,
+    /// `site`, which osirisfs login writes.
+    pub site: Option<String>,
     /// `region`
     pub region: Option<String>,
     /// `ca_bundle`
@@ -120,6 +122,7 @@ impl Profile {
             self.keys_from = Some(path.to_owned());
         }
         self.endpoint = self.endpoint.take().or_else(|| get("endpoint_url"));
+        self.site = self.site.take().or_else(|| get("site"));
         self.region = self.region.take().or_else(|| get("region"));
         self.ca_file = self.ca_file.take().or_else(|| get("ca_bundle").map(PathBuf::from));
         self.process = self.process.take().or_else(|| get("credential_process"));

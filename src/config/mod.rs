@@ -14,10 +14,12 @@ pub mod profiles;
 pub mod reach;
 pub mod resolve;
 pub mod settings;
+pub mod sites;
 
 pub use env::Env;
 pub use error::ConfigError;
 pub use options::Options;
-pub use reach::Reach;
+pub use reach::{Reach, Way};
 pub use resolve::resolve;
 pub use settings::{Conflict, ExclusiveCreate, Metadata, MountFlags, Settings};
+pub use sites::{Site, Sites};

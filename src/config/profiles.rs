@@ -45,9 +45,12 @@ impl Profiles {
             section.set("aws_access_key_id", credentials.access_key.as_str());
             section.set("aws_secret_access_key", credentials.secret_key.as_str());
             let ca_file = service.ca_file.as_ref().map(|path| path.display().to_string());
-            for (key, value) in
-                [("endpoint_url", &service.endpoint), ("region", &service.region), ("ca_bundle", &ca_file)]
-            {
+            for (key, value) in [
+                ("endpoint_url", &service.endpoint),
+                ("site", &service.site),
+                ("region", &service.region),
+                ("ca_bundle", &ca_file),
+            ] {
                 if let Some(value) = value {
                     section.set(key, value.as_str());
                 }

@@ -1,15 +1,15 @@
 //! From what the user asked for to what will be done: options, environment and files become [`Settings`].
 
-use super::{ConfigError, Env, MountFlags, Options, Settings, parse};
+use super::{ConfigError, Env, MountFlags, Options, Settings, Sites, parse};
 use std::path::Path;
 
-/// Fills in everything that was not said. `kernel` is what `-o` said for the kernel.
+/// Fills in everything that was not said. `kernel` is what `-o` said for the kernel, `sites` are those that `--site` may name.
 ///
 /// The mount point is made absolute here; whether it is fit to be one is looked at later (`mount::check`).
-pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Settings, ConfigError> {
+pub fn resolve(options: &Options, kernel: MountFlags, env: &Env, sites: &Sites) -> Result<Settings, ConfigError> {
     let (bucket, prefix) = parse::source(&options.source)?;
     let found = options.reach.credentials(&bucket, env)?;
-    let service = options.reach.service(&found.profile, env)?;
+    let service = options.reach.service(&found.profile, env, sites)?;
     let source = options.reach.source(&found, &bucket, env);
 
     let settings = Settings {
@@ -19,6 +19,7 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
         endpoint: service.endpoint,
         region: service.region,
         ca_file: service.ca_file,
+        network: service.network,
         credentials: found.credentials,
         credentials_from: found.from,
         source,

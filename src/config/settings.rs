@@ -1,6 +1,6 @@
 //! What a mount is to do, resolved once and never changed: every other room reads from here, none asks the environment.
 
-use crate::store::{CredentialSource, Credentials, StoreConfig};
+use crate::store::{CredentialSource, Credentials, Network, StoreConfig};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub struct Settings {
     pub region: String,
     /// Extra certificate authorities (PEM).
     pub ca_file: Option<PathBuf>,
+    /// The way there.
+    pub network: Network,
     /// Who asks.
     pub credentials: Credentials,
     /// Where the credentials came from, in words for logs (`token file /home/alice_um/.osiris-token`). Never a secret.
@@ -143,6 +145,7 @@ impl Settings {
         StoreConfig {
             region: self.region.clone(),
             ca_file: self.ca_file.clone(),
+            network: self.network.clone(),
             max_connections: self.max_connections,
             ask_for: self.ask_for,
             store_for: self.retry_for,
@@ -173,6 +176,6 @@ impl Settings {
         let matches = command.try_get_matches_from(words).expect("two words");
         let options = super::Options::from_arg_matches(&matches).expect("they are options");
         let env = super::Env::made_up(&[("OSIRIS_TOKEN", "sample")], std::path::Path::new("/"));
-        super::resolve(&options, MountFlags::default(), &env).expect("the defaults are right")
+        super::resolve(&options, MountFlags::default(), &env, &super::Sites::default()).expect("the defaults are right")
     }
 }
