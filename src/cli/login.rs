@@ -4,7 +4,7 @@ use super::exit::Failure;
 use super::{prompt, speak};
 use crate::config::aws_files::Profile;
 use crate::config::profiles::Profiles;
-use crate::config::{ConfigError, Env, Reach, Sites};
+use crate::config::{ConfigError, Env, Reach};
 
 #[derive(clap::Args)]
 pub struct LoginArgs {
@@ -21,14 +21,15 @@ pub fn login(args: LoginArgs) -> Result<(), Failure> {
     speak::hide_memory();
     let env = Env::of_process();
     let own = own(&env)?;
-    let reach = &args.reach;
-    let (credentials, profile) = if reach.token_file.is_some() || reach.profile.is_some() {
+    let given = args.reach.token_file.is_some() || args.reach.profile.is_some();
+    let (reach, origins, sites) = speak::with_files(args.reach, &env)?;
+    let (credentials, profile) = if given {
         let found = reach.credentials("", &env)?;
         (found.credentials, found.profile)
     } else {
         (prompt::credentials(args.keys)?, Profile::default())
     };
-    let service = reach.service(&profile, &env, &Sites::default())?;
+    let service = reach.service(&profile, &origins, &env, &sites)?;
     let (id, _) = speak::who_am_i(service.store_config("", credentials.clone()), "what was given")?;
     // It becomes the name of a section.
     if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'[' | b']')) {
@@ -104,8 +105,9 @@ pub fn whoami(args: WhoamiArgs) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let found = args.reach.credentials("", &env)?;
-    let service = args.reach.service(&found.profile, &env, &Sites::default())?;
+    let (reach, origins, sites) = speak::with_files(args.reach, &env)?;
+    let found = reach.credentials("", &env)?;
+    let service = reach.service(&found.profile, &origins, &env, &sites)?;
     let (id, endpoint) = speak::who_am_i(service.store_config("", found.credentials), &found.from)?;
     println!("{id}");
     println!("  at {endpoint}");

@@ -1,8 +1,10 @@
 //! The commands.
 
+mod config;
 mod control;
 mod daemon;
 mod demo;
+mod effective;
 mod exit;
 mod helper;
 mod logging;
@@ -83,6 +85,8 @@ enum Command {
     Whoami(login::WhoamiArgs),
     /// Show which gateways can be reached, and how well
     Sites(sites::Args),
+    /// Show which options a mount has, and where each came from
+    Config(config::Args),
     /// Try it out on this machine: a server, a mount, files copied in and compared
     Demo(demo::Args),
     /// Run the embedded S3 server by itself, for scripts and tests
@@ -117,6 +121,7 @@ fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
         Command::Logout(args) => login::logout(args),
         Command::Whoami(args) => login::whoami(args),
         Command::Sites(args) => sites::run(args),
+        Command::Config(args) => config::run(args),
         Command::Demo(args) => demo::run(args),
         Command::ServeS3(args) => serve_s3::run(args),
     }

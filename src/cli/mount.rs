@@ -1,11 +1,10 @@
 //! `osirisfs mount`.
 
 use super::exit::{DONE, Failure};
-use super::{Cli, Command, daemon, logging};
-use crate::config::{ConfigError, Env, MountFlags, Options, Settings, Sites, dash_o, parse, resolve};
+use super::{daemon, effective, logging};
+use crate::config::{ConfigError, Env, Options, Settings, Sites, parse, resolve};
 use crate::mount::daemon::{Ready, Side, split};
 use crate::mount::{MountError, check, device};
-use clap::Parser;
 use std::ffi::OsString;
 
 #[derive(clap::Args)]
@@ -18,13 +17,20 @@ pub struct Args {
     fake: bool,
 }
 
+impl Args {
+    /// What is said here.
+    pub fn options(self) -> Options {
+        self.options
+    }
+}
+
 /// Mounts. In the foreground it returns at the end of the mount; else it is the command that returns when the daemon
 /// has spoken, and the daemon's end ends the process in here.
 pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
     let fake = args.fake;
-    let (options, kernel) = with_dash_o(args, words)?;
     let env = Env::of_process();
-    let mut settings = resolve(&options, kernel, &env, &Sites::default())?;
+    let effective::Said { options, kernel, files, .. } = effective::of_words(&args.options.dash_o, words, &env)?;
+    let mut settings = resolve(&options, kernel, &env, &Sites::of(&files))?;
     logging::check(&settings)?;
     settings.mountpoint = match check::prepare(&settings.mountpoint, options.nonempty) {
         Err(MountError::AlreadyMounted { source, .. })
@@ -53,29 +59,6 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
     }
 }
 
-/// Reads the words once more with what `-o` names put before them as flags, so that both ways of writing are checked in
-/// the same way and a flag that was written out wins.
-fn with_dash_o(args: Args, words: &[OsString]) -> Result<(Options, MountFlags), Failure> {
-    let said = dash_o::read(&args.options.dash_o, &super::mount_command())?;
-    if said.flags.is_empty() {
-        return Ok((args.options, said.kernel));
-    }
-    let (program_and_command, rest) = words.split_at(words.len().min(2));
-    let all = program_and_command.iter().cloned().chain(said.flags.iter().map(OsString::from)).chain(rest.to_vec());
-    match Cli::try_parse_from(all) {
-        Ok(Cli { command: Command::Mount(args) }) => Ok((args.options, said.kernel)),
-        Ok(_) => Err(Failure::other("-o belongs to osirisfs mount")),
-        Err(e) => Err(Failure { code: super::exit::USAGE, text: in_one_line(&e) }),
-    }
-}
-
-/// clap's report without its "error: " and its usage, which would show flags that the user did not write.
-fn in_one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    format!("in -o: {}", first.trim_start_matches("error: "))
-}
-
 /// What others on the way could read.
 fn warn_of_open_ways(settings: &Settings) {
     if settings.network.no_tls_verify {
@@ -93,6 +76,3 @@ fn warn_of_open_ways(settings: &Settings) {
         eprintln!("osirisfs: warning: {warning}");
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,7 +3,7 @@
 use super::exit::Failure;
 use super::speak;
 use crate::config::aws_files::Profile;
-use crate::config::{Env, Site, Sites, Way, sites};
+use crate::config::{Env, Origins, Reach, Site, Way, sites};
 use crate::store::{Credentials, ErrorKind, Reached, Result as StoreResult, StoreConfig, StoreError, Survey, survey};
 
 #[derive(clap::Args)]
@@ -14,8 +14,9 @@ pub struct Args {
 
 /// Asks every address of every site, and prints how each answered.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let (env, known) = (Env::of_process(), Sites::default());
-    let wanted = match (&args.way.endpoint, args.way.site.as_deref()) {
+    let env = Env::of_process();
+    let (reach, _, known) = speak::with_files(Reach { way: args.way, ..Reach::default() }, &env)?;
+    let wanted = match (&reach.way.endpoint, reach.way.site.as_deref()) {
         (Some(endpoint), _) => vec![("-".to_owned(), Site::at(endpoint))],
         (None, None | Some(sites::AUTO)) => known.all(),
         (None, Some(names)) => names.split(',').map(str::to_owned).zip(known.choose(names)?).collect(),
@@ -23,10 +24,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let asked: Result<Vec<_>, Failure> = wanted
         .into_iter()
         .map(|(name, site)| {
-            let way = Way { endpoint: Some(site.endpoint), ..args.way.clone() };
-            let way =
-                Way { region: way.region.or(site.region), ca_file: way.ca_file.or(site.ca_file), site: None, ..way };
-            let service = way.service(&Profile::default(), &env, &known)?;
+            let profile = Profile { region: site.region, ca_file: site.ca_file, ..Profile::default() };
+            let way = Way { endpoint: Some(site.endpoint), site: None, ..reach.way.clone() };
+            let reach = Reach { way, ..Reach::default() };
+            let service = reach.service(&profile, &Origins::default(), &env, &known)?;
             let nobody = Credentials { access_key: String::new(), secret_key: String::new() };
             Ok((name, service.store_config("", nobody)))
         })

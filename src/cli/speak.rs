@@ -1,6 +1,7 @@
 //! Commands that ask the service something, without a mount.
 
 use super::exit::Failure;
+use crate::config::{Env, Files, Origins, Reach, Sites};
 use crate::mount::MountError;
 use crate::store::{ErrorKind, Store, StoreConfig, StoreError};
 use std::time::Duration;
@@ -12,6 +13,13 @@ const PATIENCE: Duration = Duration::from_secs(9);
 /// No core file and no debugger of the same user: a token is in this memory.
 pub fn hide_memory() {
     let _ = nix::sys::prctl::set_dumpable(false);
+}
+
+/// What was said, the configuration files included, and the sites that they name.
+pub fn with_files(reach: Reach, env: &Env) -> Result<(Reach, Origins, Sites), Failure> {
+    let files = Files::find(None, env, &super::mount_command())?;
+    let (reach, origins) = reach.under(&files, env)?;
+    Ok((reach, origins, Sites::of(&files)))
 }
 
 /// The S3 user id of these credentials, and the address that said so; `from` says where they are from.

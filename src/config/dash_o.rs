@@ -4,13 +4,15 @@
 //! ways of writing mean the same. What mount(8) itself defines becomes flags of the kernel's mount or is ignored. The
 //! rest is refused by name.
 
-use super::{ConfigError, MountFlags};
+use super::{ConfigError, MountFlags, names};
 
 /// What `-o` said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DashO {
     /// Flags for clap, to be read before those of the command line so that these win.
     pub flags: Vec<String>,
+    /// `ro` or `rw`, whichever came last. `rw` takes back what a configuration file says.
+    pub read_only: Option<bool>,
     /// Flags for the kernel.
     pub kernel: MountFlags,
 }
@@ -45,26 +47,9 @@ const IGNORED: &[&str] = &[
     "default_permissions",
 ];
 
-/// What s3fs, goofys and others call things, and what they are called here.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("url", "endpoint"),
-    ("host", "endpoint"),
-    ("passwd_file", "token_file"),
-    ("token", "token_file (a token in the options could be read by everyone)"),
-    ("use_cache", "cache_dir"),
-    ("cache", "cache_dir"),
-    ("mp_umask", "umask"),
-    ("stat_cache_expire", "max_age"),
-    ("stat-cache-ttl", "max_age"),
-    ("dbglevel", "log"),
-    ("logfile", "log_file"),
-    ("use_path_request_style", "nothing: path style is what osirisfs always uses; leave it out"),
-];
-
 /// Reads all `-o` values in order; `own` is the command whose long options may be named.
 pub fn read(values: &[String], own: &clap::Command) -> Result<DashO, ConfigError> {
     let mut out = DashO::default();
-    let mut read_only = false;
     for item in values.iter().flat_map(|list| split(list)) {
         let (name, value) = match item.split_once('=') {
             Some((name, value)) => (name.trim(), Some(value)),
@@ -74,8 +59,8 @@ pub fn read(values: &[String], own: &clap::Command) -> Result<DashO, ConfigError
             continue;
         }
         match (name, value) {
-            ("ro", None) => read_only = true,
-            ("rw", None) => read_only = false,
+            ("ro", None) => out.read_only = Some(true),
+            ("rw", None) => out.read_only = Some(false),
             ("remount", None) => {
                 return Err(ConfigError::new(
                     "remount is not supported: a mount's options cannot be changed",
@@ -86,7 +71,7 @@ pub fn read(values: &[String], own: &clap::Command) -> Result<DashO, ConfigError
             _ => out.flags.push(own_flag(name, value, own)?),
         }
     }
-    if read_only {
+    if out.read_only == Some(true) {
         out.flags.push("--read-only".to_owned());
     }
     Ok(out)
@@ -129,16 +114,16 @@ fn kernel_flag(flags: &mut MountFlags, name: &str) -> bool {
 fn no_value(name: &str, value: Option<&str>) -> Result<(), ConfigError> {
     match value {
         None => Ok(()),
-        Some(_) => Err(ConfigError::new(format!("the option {name} takes no value"), format!("write -o {name}"))),
+        Some(_) => Err(names::takes_no_value(name)),
     }
 }
 
 fn own_flag(name: &str, value: Option<&str>, own: &clap::Command) -> Result<String, ConfigError> {
-    let long = name.replace('_', "-");
-    let known = |arg: &&clap::Arg| arg.get_long() == Some(&long) && !matches!(long.as_str(), "help" | "version");
-    let Some(arg) = own.get_arguments().find(known) else {
-        return Err(ConfigError::new(format!("unknown mount option \"{name}\""), suggestion(name, own)));
+    let Some(arg) = names::find(name, own) else {
+        let suggestion = names::suggestion(name, own, &["ro", "rw", "noatime", "noexec", "nosuid", "nodev"]);
+        return Err(ConfigError::new(format!("unknown mount option \"{name}\""), suggestion));
     };
+    let long = arg.get_long().unwrap_or_default();
     match (arg.get_action().takes_values(), value) {
         (true, Some(value)) => Ok(format!("--{long}={value}")),
         (true, None) => Err(ConfigError::new(
@@ -146,25 +131,6 @@ fn own_flag(name: &str, value: Option<&str>, own: &clap::Command) -> Result<Stri
             format!("write -o {name}=VALUE (see osirisfs mount --help)"),
         )),
         (false, value) => no_value(name, value).map(|()| format!("--{long}")),
-    }
-}
-
-fn suggestion(name: &str, own: &clap::Command) -> String {
-    if let Some((_, ours)) = ELSEWHERE.iter().find(|(theirs, _)| *theirs == name) {
-        return format!("what other programs call {name} is here: {ours}");
-    }
-    let mut names: Vec<String> =
-        own.get_arguments().filter_map(|arg| arg.get_long()).map(|long| long.replace('-', "_")).collect();
-    names.extend(["ro", "rw", "noatime", "noexec", "nosuid", "nodev"].map(str::to_owned));
-    let name = name.replace('-', "_");
-    let near = names
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(&name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, candidate)) => format!("did you mean \"{candidate}\"? (osirisfs mount --help lists them all)"),
-        None => "osirisfs mount --help lists the options".to_owned(),
     }
 }
 

@@ -16,7 +16,12 @@ pub struct Env {
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
+    /// The machine's configuration file.
+    pub system_config: PathBuf,
 }
+
+/// The machine's configuration file.
+const SYSTEM_CONFIG: &str = "/etc/osirisfs.conf";
 
 impl Env {
     /// The real surroundings. Without `HOME` (systemd's mount units have none) the home folder is that of the user
@@ -30,7 +35,14 @@ impl Env {
             None => nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.dir),
         };
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        Env { vars, home, cwd, uid: uid.as_raw(), gid: nix::unistd::getegid().as_raw() }
+        Env {
+            vars,
+            home,
+            cwd,
+            uid: uid.as_raw(),
+            gid: nix::unistd::getegid().as_raw(),
+            system_config: SYSTEM_CONFIG.into(),
+        }
     }
 
     /// Made-up surroundings.
@@ -41,6 +53,7 @@ impl Env {
             cwd: home.to_owned(),
             uid: nix::unistd::geteuid().as_raw(),
             gid: nix::unistd::getegid().as_raw(),
+            system_config: home.join("osirisfs.conf"),
         }
     }
 
@@ -61,6 +74,11 @@ impl Env {
             None => self.home.as_ref()?.join(".config"),
         };
         Some(folder.join("osirisfs"))
+    }
+
+    /// The user's configuration file: `config.toml` there.
+    pub fn user_config(&self) -> Option<PathBuf> {
+        Some(self.config_folder()?.join("config.toml"))
     }
 
     /// A path as the user wrote it, made absolute; a leading `~/` is the home folder (no shell expands it in fstab).

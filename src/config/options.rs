@@ -1,7 +1,7 @@
 //! The options of `osirisfs mount`: each flag beside its documentation. `--help` and `-o` are made from this one list.
 
 use super::reach::SERVICE;
-use super::{Conflict, ExclusiveCreate, Metadata, Reach, parse};
+use super::{Conflict, ExclusiveCreate, Metadata, Origins, Reach, parse};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -119,7 +119,15 @@ pub struct Options {
     #[arg(long, help_heading = RUNNING)]
     pub if_not_mounted: bool,
 
+    /// Configuration file [default: /etc/osirisfs.conf, and over it ~/.config/osirisfs/config.toml]
+    #[arg(long, value_name = "PATH", help_heading = RUNNING)]
+    pub config: Option<PathBuf>,
+
     /// Any option above as mount(8) and fstab write it: NAME[=VALUE][,NAME...], and ro, noatime, noexec, _netdev, ...
     #[arg(short = 'o', value_name = "OPTIONS", help_heading = RUNNING)]
     pub dash_o: Vec<String>,
+
+    /// Where each of these came from.
+    #[arg(skip)]
+    pub origins: Origins,
 }

@@ -2,9 +2,10 @@
 
 use super::aws_files::Profile;
 use super::credentials::{self, Found, Wanted};
-use super::sites::{self, Site, Sites};
-use super::{ConfigError, Env, parse};
-use crate::store::{CredentialSource, Credentials, Network, Proxies, StoreConfig};
+use super::service::{Service, Weighed};
+use super::{ConfigError, Env, Files, Origins, Sites, parse};
+use crate::store::{CredentialSource, Credentials};
+use clap::{Args, FromArgMatches};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -12,9 +13,6 @@ use std::time::{Duration, Instant};
 
 /// Their heading in `--help`.
 pub(super) const SERVICE: &str = "Service and credentials";
-
-/// RGW takes any region; this is the one that every S3 program uses when told nothing.
-const DEFAULT_REGION: &str = "us-east-1";
 
 /// A program that gives credentials is not run more often than this.
 const RUN_AGAIN: Duration = Duration::from_secs(10);
@@ -64,110 +62,63 @@ pub struct Reach {
     pub profile: Option<String>,
 }
 
-/// Where to go.
-#[derive(Clone, Debug)]
-pub struct Service {
-    /// Base URL, without a slash at the end.
-    pub endpoint: String,
-    /// The site that was asked for.
-    pub site: Option<String>,
-    /// Region to sign with.
-    pub region: String,
-    /// Extra certificate authorities (PEM).
-    pub ca_file: Option<PathBuf>,
-    /// Other addresses of the service, and how to get there.
-    pub network: Network,
-}
-
-impl Service {
-    /// What a profile must say so that the same service is found again.
-    pub fn to_keep(&self) -> Profile {
-        let by_address = self.site.is_none() && self.network.others.is_empty();
-        Profile {
-            endpoint: by_address.then(|| self.endpoint.clone()),
-            site: self.site.clone(),
-            region: (self.region != DEFAULT_REGION).then(|| self.region.clone()),
-            ca_file: self.ca_file.clone(),
-            ..Profile::default()
-        }
-    }
-
-    /// For a store of this service.
-    pub fn store_config(&self, bucket: &str, credentials: Credentials) -> StoreConfig {
-        StoreConfig {
-            region: self.region.clone(),
-            ca_file: self.ca_file.clone(),
-            network: self.network.clone(),
-            ..StoreConfig::new(&self.endpoint, bucket, credentials)
-        }
-    }
-}
-
-impl Way {
-    /// Where to go, by options, environment and profile.
-    pub fn service(&self, profile: &Profile, env: &Env, sites: &Sites) -> Result<Service, ConfigError> {
-        let by_variable = || env.var("AWS_ENDPOINT_URL_S3").or_else(|| env.var("AWS_ENDPOINT_URL"));
-        let said = self.endpoint.as_deref().or_else(|| if self.site.is_none() { by_variable() } else { None });
-        let site = self.site.as_deref().or_else(|| if said.is_none() { profile.site.as_deref() } else { None });
-        let said = said.or_else(|| if site.is_none() { profile.endpoint.as_deref() } else { None });
-        let chosen = match said {
-            Some(endpoint) => vec![Site::at(endpoint)],
-            None => sites.choose(site.unwrap_or(sites::AUTO))?,
-        };
-        let of_site = |get: fn(&Site) -> Option<String>| chosen.iter().find_map(get);
-        let region = self
-            .region
-            .clone()
-            .or_else(|| env.var("AWS_REGION").or_else(|| env.var("AWS_DEFAULT_REGION")).map(str::to_owned))
-            .or_else(|| of_site(|site| site.region.clone()))
-            .or_else(|| profile.region.clone())
-            .unwrap_or_else(|| DEFAULT_REGION.to_owned());
-        let ca_file = self
-            .ca_file
-            .clone()
-            .or_else(|| env.var("AWS_CA_BUNDLE").map(PathBuf::from))
-            .or_else(|| chosen.iter().find_map(|site| site.ca_file.clone()))
-            .or_else(|| profile.ca_file.clone())
-            .map(|path| env.absolute(&path));
-        if let Some(path) = &ca_file
-            && let Err(e) = std::fs::File::open(path)
-        {
-            return Err(ConfigError::new(
-                format!("the file of certificate authorities {} cannot be read: {e}", path.display()),
-                "correct --ca-file",
-            ));
-        }
-        let endpoints: Result<Vec<String>, _> = chosen.iter().map(|site| parse::endpoint(&site.endpoint)).collect();
-        let mut endpoints = endpoints?.into_iter();
-        Ok(Service {
-            endpoint: endpoints.next().unwrap_or_default(),
-            site: site.map(str::to_owned),
-            region,
-            ca_file,
-            network: Network {
-                others: endpoints.collect(),
-                resolve: self.resolve.clone(),
-                no_tls_verify: self.no_tls_verify,
-                proxies: proxies(env),
-            },
-        })
-    }
-}
-
-/// Proxies by the variables that curl and others read; the lower-case ones count more.
-fn proxies(env: &Env) -> Proxies {
-    let var = |low: &str| env.var(low).or_else(|| env.var(&low.to_uppercase())).map(str::to_owned);
-    Proxies {
-        http: var("http_proxy").or_else(|| var("all_proxy")),
-        https: var("https_proxy").or_else(|| var("all_proxy")),
-        none_for: var("no_proxy"),
-    }
-}
-
 impl Reach {
     /// Where to go, by options, environment and profile.
-    pub fn service(&self, profile: &Profile, env: &Env, sites: &Sites) -> Result<Service, ConfigError> {
-        self.way.service(profile, env, sites)
+    pub fn service(
+        &self,
+        profile: &Profile,
+        origins: &Origins,
+        env: &Env,
+        sites: &Sites,
+    ) -> Result<Service, ConfigError> {
+        let name = self.profile.as_deref().or_else(|| env.var("AWS_PROFILE"));
+        let named = name.is_some() && !origins.is_of_file("profile");
+        let by = Weighed { way: &self.way, profile, profile_name: name.unwrap_or("default"), named, origins, env };
+        by.service(sites)
+    }
+
+    /// The same with what the configuration files say beside it, and where that came from.
+    pub fn under(self, files: &Files, env: &Env) -> Result<(Reach, Origins), ConfigError> {
+        let own = Reach::augment_args(clap::Command::new("osirisfs").no_binary_name(true));
+        let (flags, origins) = files.under(&Origins::default(), "", env);
+        let ours = |flag: &String| {
+            let name = flag.trim_start_matches('-').split('=').next().unwrap_or_default();
+            own.get_arguments().any(|arg| arg.get_long() == Some(name))
+        };
+        let said: Vec<String> = flags.into_iter().filter(ours).collect();
+        // They were read like this before.
+        let wrong = |e: clap::Error| ConfigError::new(e.to_string(), "correct the configuration file");
+        let matches = own.clone().try_get_matches_from(said).map_err(wrong)?;
+        let below = Reach::from_arg_matches(&matches).map_err(wrong)?;
+        let mut kept = Origins::default();
+        for name in ["endpoint", "site", "region", "ca_file", "profile"] {
+            let given = match name {
+                "endpoint" | "site" => self.way.endpoint.is_some() || self.way.site.is_some(),
+                "region" => self.way.region.is_some(),
+                "ca_file" => self.way.ca_file.is_some(),
+                _ => self.profile.is_some() || self.token_file.is_some(),
+            };
+            if !given && let Some(origin) = origins.0.get(name) {
+                kept.0.insert(name.to_owned(), origin.clone());
+            }
+        }
+        let (way, low) = (self.way, below.way);
+        let somewhere = way.endpoint.is_some() || way.site.is_some();
+        let someone = self.token_file.is_some() || self.profile.is_some();
+        let way = Way {
+            endpoint: if somewhere { way.endpoint } else { low.endpoint },
+            site: if somewhere { way.site } else { low.site },
+            region: way.region.or(low.region),
+            ca_file: way.ca_file.or(low.ca_file),
+            no_tls_verify: way.no_tls_verify || low.no_tls_verify,
+            resolve: if way.resolve.is_empty() { low.resolve } else { way.resolve },
+        };
+        let reach = Reach {
+            way,
+            token_file: if someone { self.token_file } else { below.token_file },
+            profile: if someone { self.profile } else { below.profile },
+        };
+        Ok((reach, kept))
     }
 
     /// Who asks.
@@ -201,6 +152,3 @@ impl Reach {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

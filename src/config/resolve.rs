@@ -9,7 +9,7 @@ use std::path::Path;
 pub fn resolve(options: &Options, kernel: MountFlags, env: &Env, sites: &Sites) -> Result<Settings, ConfigError> {
     let (bucket, prefix) = parse::source(&options.source)?;
     let found = options.reach.credentials(&bucket, env)?;
-    let service = options.reach.service(&found.profile, env, sites)?;
+    let service = options.reach.service(&found.profile, &options.origins, env, sites)?;
     let source = options.reach.source(&found, &bucket, env);
 
     let settings = Settings {

@@ -1,6 +1,6 @@
 //! Where OSiRIS can be reached: one name for all gateways, one for those of each campus; and other sites by name.
 
-use super::ConfigError;
+use super::{ConfigError, Files};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -39,6 +39,16 @@ impl Site {
 pub struct Sites(pub BTreeMap<String, Site>);
 
 impl Sites {
+    /// Those that the configuration files name.
+    pub fn of(files: &Files) -> Sites {
+        let site = |site: &super::file::Site| Site {
+            endpoint: site.endpoint.clone(),
+            region: site.region.clone(),
+            ca_file: site.ca_file.clone(),
+        };
+        Sites(files.sites().into_iter().map(|(name, one)| (name.to_owned(), site(one))).collect())
+    }
+
     /// What `--site` means: the sites to use, in the order of preference.
     pub fn choose(&self, words: &str) -> Result<Vec<Site>, ConfigError> {
         if words.trim() == AUTO {

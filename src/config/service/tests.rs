@@ -1,8 +1,9 @@
 use super::*;
-use std::path::Path;
+use crate::config::Reach;
 
 fn service(way: Way, profile: &Profile, vars: &[(&str, &str)]) -> Service {
-    way.service(profile, &Env::made_up(vars, Path::new("/")), &Sites::default()).unwrap()
+    let reach = Reach { way, ..Reach::default() };
+    reach.service(profile, &Origins::default(), &Env::made_up(vars, Path::new("/")), &Sites::default()).unwrap()
 }
 
 #[test]
@@ -50,4 +51,25 @@ fn proxies_of_the_environment() {
     assert_eq!(found, expected);
     let found = service(Way::default(), &Profile::default(), &[("ALL_PROXY", "http://any:1")]).network.proxies;
     assert_eq!(found.http.as_deref(), Some("http://any:1"));
+}
+
+#[test]
+fn a_profile_that_was_named_goes_before_files_and_any_other_after() {
+    let home = tempfile::tempdir().unwrap();
+    let env = Env::made_up(&[], home.path());
+    let profile = Profile { endpoint: Some("https://p.example.org".to_owned()), ..Profile::default() };
+    let of_file = |name: &str| {
+        let origin = Origin::File { path: "/etc/osirisfs.conf".into(), section: String::new(), line: 1 };
+        (name.to_owned(), origin)
+    };
+    let way = Way { endpoint: Some("https://f.example.org".into()), ..Way::default() };
+    let reach = Reach { way, profile: Some("um".into()), ..Reach::default() };
+    let mut origins = Origins([of_file("endpoint"), ("profile".to_owned(), Origin::CommandLine)].into());
+    let found = |origins: &Origins| reach.service(&profile, origins, &env, &Sites::default()).unwrap();
+    assert_eq!(found(&origins).endpoint, "https://p.example.org");
+    origins.0.extend([of_file("profile")]);
+    let by_file = found(&origins);
+    assert_eq!((by_file.endpoint.as_str(), &by_file.origins[0]), ("https://f.example.org", &of_file("").1));
+    origins.0.insert("endpoint".to_owned(), Origin::DashO);
+    assert_eq!(found(&origins).origins[0], Origin::DashO);
 }
