@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Time for a name to answer when several are asked at once.
 const ANSWER: Duration = Duration::from_secs(3);
 /// The name that is preferred is asked so often whether it is back.
-const ASK_AGAIN: Duration = Duration::from_secs(15);
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 struct Place {
     endpoint: String,

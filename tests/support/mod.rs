@@ -11,7 +11,7 @@ mod run;
 mod s3;
 mod service;
 
-pub use mount::{Mount, PROGRAM, is_gone};
+pub use mount::{Mount, PROGRAM, is_gone, write_secret};
 pub use proxy::{Line, Passing, Proxy, Spoil};
 pub use run::{Ran, python, run, run_for, sh, venv_python};
 pub use s3::S3;

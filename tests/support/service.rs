@@ -3,6 +3,7 @@
 use super::{Mount, S3};
 use osirisfs::server::{Limits, RequestLog, Server, ServerConfig, Style, User};
 use osirisfs::store::{Credentials, Store, StoreConfig};
+use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -113,6 +114,17 @@ impl Service {
         }
         let (_, prefix) = self.bucket();
         Mount::new(self.dir.path(), &self.endpoint(), &format!("{}/{prefix}", self.bucket().0), flags)
+    }
+
+    /// Mounts by another address, or by flags alone if it is empty.
+    pub fn mount_at(&self, endpoint: &str, flags: &[&str]) -> Mount {
+        let (bucket, prefix) = self.bucket();
+        Mount::new(self.dir.path(), endpoint, &format!("{bucket}/{prefix}"), flags)
+    }
+
+    /// Waits for something of the server.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// Mounts by way of a proxy.
