@@ -35,6 +35,8 @@ pub struct Profile {
     pub other_way: Option<&'static str>,
     /// Whether either file has the profile at all.
     pub found: bool,
+    /// `osirisfs login` has made it, so its keys are for the service that it names and for no other.
+    pub kept: bool,
 }
 
 /// Ways to get credentials that are not understood here: named, so that the user is not left to wonder.

@@ -34,6 +34,7 @@ impl Profiles {
     pub fn profile(&self, name: &str) -> Result<Profile, ConfigError> {
         let mut profile = Profile::default();
         profile.add(&self.path, name)?;
+        profile.kept = profile.found;
         Ok(profile)
     }
 

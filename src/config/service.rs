@@ -70,8 +70,8 @@ enum Place {
 }
 
 impl Weighed<'_> {
-    /// A flag or `-o`, the environment, a profile that one of these named, a configuration file, any other profile, the
-    /// default.
+    /// A flag or `-o`, a profile that login has made, the environment, a profile that one of these named, a configuration
+    /// file, any other profile, the default.
     pub(super) fn service(&self, sites: &Sites) -> Result<Service, ConfigError> {
         let (way, profile) = (self.way, self.profile);
         let site = |name: &Option<String>| name.clone().map(Place::Site);
@@ -136,8 +136,9 @@ impl Weighed<'_> {
         let of_profile = of_profile.map(|value| (value, Origin::Profile(self.profile_name.to_owned())));
         let by_user = said.clone().filter(|_| !of_file);
         let by_variable = variable.map(|(name, value)| (value, Origin::Environment(name)));
+        let by_login = of_profile.clone().filter(|_| self.profile.kept);
         let by_named = of_profile.clone().filter(|_| self.named);
-        by_user.or(by_variable).or(by_named).or(said).or(of_profile)
+        by_user.or(by_login).or(by_variable).or(by_named).or(said).or(of_profile)
     }
 }
 

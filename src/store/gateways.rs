@@ -23,6 +23,9 @@ const NEAR: Duration = Duration::from_millis(5);
 const FORGET: Duration = Duration::from_secs(10);
 /// What errors weigh: a gateway that gives nothing else gets a request when the others have so many.
 const ERRORS: f64 = 20.0;
+/// A request that was given up after this time without an answer tells against its gateway: it takes connections and
+/// does nothing for them.
+const HANGING: Duration = Duration::from_secs(5);
 /// A gateway that was silent under a request is looked at, but not more often than this.
 pub(super) const SUSPECT: Duration = Duration::from_secs(2);
 /// First and longest time until one that was left out is asked again.
@@ -254,7 +257,7 @@ impl Gateway {
     /// A request is on its way; it is over when the guard is dropped.
     pub(super) fn enter(self: &Arc<Gateway>) -> Flight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Flight(self.clone())
+        Flight { gateway: self.clone(), since: Instant::now(), answered: false }
     }
 
     /// An exchange went well, or did not.
@@ -282,11 +285,26 @@ fn current((errors, at): (f64, Option<Instant>)) -> f64 {
 }
 
 /// A request on its way to a gateway.
-pub(super) struct Flight(Arc<Gateway>);
+pub(super) struct Flight {
+    gateway: Arc<Gateway>,
+    since: Instant,
+    answered: bool,
+}
+
+impl Flight {
+    /// The headers of the answer are here.
+    pub(super) fn answered(&mut self) {
+        self.answered = true;
+    }
+}
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.gateway.in_flight.fetch_sub(1, Ordering::Relaxed);
+        // Whoever waited has given up.
+        if !self.answered && self.since.elapsed() > HANGING {
+            lock(&self.gateway.health).errors = (1.0, Some(Instant::now()));
+        }
     }
 }
 

@@ -162,9 +162,10 @@ impl HttpService {
         mut request: ::http::Request<SdkBody>,
     ) -> std::result::Result<Answer, TransportError> {
         self.direct(&mut request, gateway.address);
-        let flight = gateway.enter();
+        let mut flight = gateway.enter();
         match flight::answer_of(gateways, gateway, self.client.request(request)).await {
             Ok(Ok(answer)) => {
+                flight.answered();
                 gateway.outcome(!matches!(answer.status().as_u16(), 500 | 502 | 504));
                 let (gateways, gateway) = (gateways.clone(), gateway.clone());
                 Ok(answer.map(|body: Incoming| SdkBody::from_body_1_x(Watched::new(body, gateways, gateway, flight))))

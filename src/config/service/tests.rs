@@ -73,3 +73,12 @@ fn a_profile_that_was_named_goes_before_files_and_any_other_after() {
     origins.0.insert("endpoint".to_owned(), Origin::DashO);
     assert_eq!(found(&origins).origins[0], Origin::DashO);
 }
+
+#[test]
+fn a_token_of_login_is_for_the_service_that_took_it() {
+    let kept = Profile { endpoint: Some("https://p.example.org".into()), kept: true, ..Profile::default() };
+    let vars = [("AWS_ENDPOINT_URL", "https://v.example.org")];
+    assert_eq!(service(Way::default(), &kept, &vars).endpoint, "https://p.example.org");
+    let said = Way { site: Some("um".into()), ..Way::default() };
+    assert_eq!(service(said, &kept, &vars).endpoint, "https://rgw-um.osris.org");
+}

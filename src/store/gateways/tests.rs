@@ -144,3 +144,21 @@ async fn gateways_that_have_just_failed_a_request_are_not_chosen_for_it() {
     assert_eq!(gateways.choose(&[at(1)]).await.unwrap().unwrap().address, at(2));
     assert!(gateways.choose(&[at(1), at(2)]).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_gateway_that_hangs_is_avoided() {
+    let (gateways, _) = gateways(&[at(1), at(2)], false).await;
+    let first = gateways.all()[0].clone();
+    let mut hanging = first.enter();
+    hanging.since = Instant::now().checked_sub(2 * HANGING).unwrap();
+    drop(hanging);
+    for _ in 0..5 {
+        assert_eq!(chosen(&gateways).await.address, at(2));
+    }
+    lock(&first.health).errors = (0.0, None);
+    let mut slow = first.enter();
+    slow.since = Instant::now().checked_sub(2 * HANGING).unwrap();
+    slow.answered();
+    drop(slow);
+    assert_eq!(lock(&first.health).errors.0, 0.0, "an answer that took long is an answer");
+}
