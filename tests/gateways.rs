@@ -40,11 +40,13 @@ impl Gateways {
             let first = service.server().listen(SocketAddr::new(ip(0), 0)).unwrap();
             let port = first.addr().port();
             let mut all = vec![Some(first)];
-            while let Ok(next) = service.server().listen(SocketAddr::new(ip(all.len()), port)) {
+            while all.len() < count
+                && let Ok(next) = service.server().listen(SocketAddr::new(ip(all.len()), port))
+            {
                 all.push(Some(next));
-                if all.len() == count {
-                    return Gateways { service, port, alive: all };
-                }
+            }
+            if all.len() == count {
+                return Gateways { service, port, alive: all };
             }
             all.into_iter().flatten().for_each(|one| service.block_on(one.kill()));
         }
@@ -250,8 +252,9 @@ fn a_common_name_that_dies_is_left_for_a_site_and_taken_again() {
     let flags =
         ["--config", "sites", "--site", "common,campus", "--resolve", &common, "--resolve", &campus, "--max-age", "0"];
     let mut mount = gateways.service.mount_at("", &flags);
+    let asked_at_the_start = gateways.requests(2);
     fs::write(mount.path("a"), "by the common name").unwrap();
-    assert_eq!(gateways.requests(2), 0, "the campus was asked while the common name answers");
+    assert_eq!(gateways.requests(2), asked_at_the_start, "the campus was asked while the common name answers");
     gateways.kill(0);
     gateways.kill(1);
     fs::write(mount.path("b"), "by the campus name").unwrap();
