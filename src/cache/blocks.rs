@@ -65,6 +65,16 @@ struct Inner {
     blocks: LruCache<BlockKey, Bytes>,
     bytes: u64,
     flights: HashMap<BlockKey, watch::Receiver<Landing>>,
+    used: Used,
+}
+
+/// How often a wanted block was in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// It was there.
+    pub hits: u64,
+    /// It had to be fetched, or was on its way.
+    pub misses: u64,
 }
 
 /// How a wanted block is found.
@@ -84,7 +94,7 @@ pub(super) struct Run {
 impl BlockCache {
     /// A cache that holds up to `capacity` bytes.
     pub fn new(capacity: u64) -> Arc<BlockCache> {
-        let inner = Inner { blocks: LruCache::unbounded(), bytes: 0, flights: HashMap::new() };
+        let inner = Inner { blocks: LruCache::unbounded(), bytes: 0, flights: HashMap::new(), used: Used::default() };
         Arc::new(BlockCache { capacity, inner: Ranked::new(inner) })
     }
 
@@ -98,6 +108,11 @@ impl BlockCache {
         self.inner.lock().bytes
     }
 
+    /// How often what was wanted was there.
+    pub fn used(&self) -> Used {
+        self.inner.lock().used
+    }
+
     /// Whether a block is in memory or on its way; does not count as a use.
     pub fn has(&self, id: &Arc<Identity>, block: u32) -> bool {
         let inner = self.inner.lock();
@@ -108,7 +123,12 @@ impl BlockCache {
     /// The bytes of `range`, if all of them are in memory; one slice a block.
     pub fn try_read(&self, id: &Arc<Identity>, range: Range<u64>) -> Option<Vec<Bytes>> {
         let mut inner = self.inner.lock();
-        blocks_of(&range).map(|block| inner.blocks.get(&(id.clone(), block)).map(|b| cut(b, block, &range))).collect()
+        let found: Option<Vec<Bytes>> = blocks_of(&range)
+            .map(|block| inner.blocks.get(&(id.clone(), block)).map(|b| cut(b, block, &range)))
+            .collect();
+        // What is not all here is asked for again, and counted then.
+        inner.used.hits += found.as_ref().map_or(0, |found| found.len() as u64);
+        found
     }
 
     /// Puts a whole block in, evicting the least recently used.
@@ -144,6 +164,14 @@ impl BlockCache {
             }
         }
         (claims, runs)
+    }
+
+    /// Counts what a reader found.
+    pub(super) fn count(&self, claims: &[Claim]) {
+        let hits = claims.iter().filter(|claim| matches!(claim, Claim::Here(_))).count();
+        let mut inner = self.inner.lock();
+        inner.used.hits += hits as u64;
+        inner.used.misses += (claims.len() - hits) as u64;
     }
 
     /// A promised block has arrived: visible to all from now on.

@@ -54,6 +54,7 @@ impl Fetcher {
         for run in runs {
             self.spawn(origin.clone(), run, None);
         }
+        self.cache.count(&claims);
         let mut slices = Vec::with_capacity(claims.len());
         for (block, claim) in blocks.zip(claims) {
             let bytes = match claim {

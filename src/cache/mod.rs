@@ -10,6 +10,6 @@ mod readahead;
 #[cfg(test)]
 mod tests;
 
-pub use blocks::{BLOCK, BlockCache, Identity};
+pub use blocks::{BLOCK, BlockCache, Identity, Used};
 pub use fetch::{Fetcher, Origin};
 pub use readahead::ReadAhead;

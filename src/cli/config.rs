@@ -2,7 +2,7 @@
 
 use super::effective::{self, Said};
 use super::exit::Failure;
-use crate::config::{Env, Origin, Sites, sites};
+use crate::config::{Env, Origin, sites};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -50,7 +50,7 @@ fn shown(said: &Said, env: &Env) -> Result<String, Failure> {
         Err(e) => (format!("none: {}", e.message), Default::default()),
     };
     out += &format!("# credentials: {who}\n");
-    let service = options.reach.service(&profile, &options.origins, env, &Sites::of(&said.files))?;
+    let service = options.reach.service(&profile, &options.origins, env, &options.sites)?;
     let [place, region, ca_file] = service.origins;
     let by_site = service.site.is_some() || place == Origin::Default;
     let endpoint = (!by_site).then(|| (service.endpoint, place.clone()));

@@ -1,7 +1,7 @@
 //! The daemon's side of the control socket: stores everything when asked, and tells how that went.
 
-use crate::fs::Fs;
 use crate::mount::control::{Ask, Say, may_ask};
+use crate::mount::status::Status;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -25,21 +25,8 @@ pub trait Backlog: Send + Sync + 'static {
     fn pending_paths(&self) -> impl Future<Output = Vec<String>> + Send;
     /// Stores all of it; gives what could not be stored.
     fn sync_all(&self) -> impl Future<Output = NotStored> + Send;
-}
-
-impl Backlog for Fs {
-    async fn pending(&self) -> usize {
-        Fs::pending(self).len()
-    }
-
-    async fn pending_paths(&self) -> Vec<String> {
-        Fs::pending(self)
-    }
-
-    async fn sync_all(&self) -> NotStored {
-        let unstored = Fs::sync_all(self).await;
-        unstored.into_iter().map(|one| (one.path, one.error)).collect()
-    }
+    /// How the mount is doing.
+    fn status(&self) -> impl Future<Output = Status> + Send;
 }
 
 /// The socket at work.
@@ -112,6 +99,7 @@ async fn serve<B: Backlog>(
         };
         match line.map(|line| serde_json::from_str(&line)) {
             None => return Ok(()),
+            Some(Ok(Ask::Status)) => say(&mut write, &Say::Status(Box::new(backlog.status().await))).await?,
             Some(Ok(Ask::Sync)) => sync(backlog, &mut write).await?,
             Some(Err(e)) => return Err(io::Error::new(io::ErrorKind::InvalidData, e)),
         }

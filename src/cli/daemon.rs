@@ -2,7 +2,8 @@
 
 use super::control::{Backlog, Control, NotStored};
 use super::exit::{DONE, Failure, NOT_STORED};
-use super::{logging, notify};
+use super::served::Served;
+use super::{logging, metrics, notify};
 use crate::config::Settings;
 use crate::fs::{self, Fs};
 use crate::fuse::{self, Mounted};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod ending;
+mod reload;
 mod signals;
 
 use signals::Signals;
@@ -31,12 +33,14 @@ const OPENING: Duration = Duration::from_secs(30);
 
 /// Serves a mount from start to end. Gives the exit code; what went wrong before the mount answered is told through
 /// `ready`, later things go to the log.
-pub fn run(settings: Settings, ready: Ready) -> u8 {
+///
+/// At SIGUSR1 `again` reads the options and files once more; what can be changed while mounted is then changed.
+pub fn run(settings: Settings, ready: Ready, again: Again) -> u8 {
     let runtime = match prepare(&settings) {
         Ok(runtime) => runtime,
         Err(failure) => return give_up(ready, failure),
     };
-    let code = runtime.block_on(live(settings, ready));
+    let code = runtime.block_on(live(settings, ready, again));
     // Requests that nobody waits for any more do not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
@@ -66,7 +70,7 @@ fn give_up(ready: Ready, failure: Failure) -> u8 {
 
 /// What is running once the mount answers.
 struct Running {
-    fs: Arc<Fs>,
+    served: Arc<Served>,
     mounted: Mounted,
     /// Present while the mount is in the tree; takes it away when dropped.
     in_tree: InTree,
@@ -75,7 +79,10 @@ struct Running {
     store: Store,
 }
 
-async fn live(settings: Settings, ready: Ready) -> u8 {
+/// Reads the settings once more.
+pub type Again = Box<dyn Fn() -> Result<Settings, Failure> + Send>;
+
+async fn live(settings: Settings, ready: Ready, again: Again) -> u8 {
     let signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(e) => return give_up(ready, Failure::other(format!("signals cannot be caught: {e}"))),
@@ -95,7 +102,15 @@ async fn live(settings: Settings, ready: Ready) -> u8 {
         tracing::warn!("the mount command went away while mounting: unmounting again");
         signals.count_one();
     }
-    notify::notify("READY=1");
+    let _told = notify::keep_telling(&running.served, settings.mountpoint.clone(), settings.source());
+    let _metrics = match settings.metrics {
+        Some(address) => metrics::serve(address, running.served.clone())
+            .await
+            .inspect_err(|e| tracing::error!("no metrics: {address} cannot be listened on: {e}"))
+            .ok(),
+        None => None,
+    };
+    let _reload = reload::at_signal(again);
     let not_stored = ending::serve_until_end(running, &settings.mountpoint, &signals).await;
     tracing::info!("the mount on {place} has ended");
     if not_stored.is_empty() { DONE } else { NOT_STORED }
@@ -145,8 +160,9 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
         Ok(())
     })
     .await?;
-    let control = control_socket(settings, &fs);
-    Ok(Running { fs, mounted, in_tree, control, store })
+    let served = Arc::new(Served::new(fs, settings));
+    let control = control_socket(settings, &served);
+    Ok(Running { served, mounted, in_tree, control, store })
 }
 
 /// Waits, but not long, for the service to say that the bucket is there.
@@ -164,10 +180,10 @@ async fn first_answer(store: &Store, ask_for: Duration) -> Result<(), StoreError
 }
 
 /// Without its socket the mount still works; only `osirisfs umount` cannot wait for it.
-fn control_socket(settings: &Settings, fs: &Arc<Fs>) -> Option<Control> {
+fn control_socket(settings: &Settings, served: &Arc<Served>) -> Option<Control> {
     let open = || {
         let mount = table::at(&settings.mountpoint)?.ok_or(std::io::ErrorKind::NotFound)?;
-        Control::start(control::listen(&mount)?, fs.clone(), nix::unistd::geteuid().as_raw())
+        Control::start(control::listen(&mount)?, served.clone(), nix::unistd::geteuid().as_raw())
     };
     open().inspect_err(|e| tracing::warn!("no control socket, osirisfs umount cannot wait for this mount: {e}")).ok()
 }

@@ -2,7 +2,7 @@
 
 use super::exit::{Failure, USAGE};
 use super::{Cli, Command};
-use crate::config::{Env, Files, MountFlags, Options, dash_o, files, parse};
+use crate::config::{Env, Files, MountFlags, Options, Sites, dash_o, files, parse};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,6 +13,8 @@ pub struct Said {
     pub options: Options,
     /// Flags for the kernel, from `-o`.
     pub kernel: MountFlags,
+    /// `-o remount`: the kernel's flags of a mount that is there are to be changed.
+    pub remount: bool,
     /// The files that were looked for.
     pub files: Files,
     /// The words with everything in them, as clap read them last.
@@ -33,7 +35,8 @@ pub fn of_words(dash_o: &[String], words: &[OsString], env: &Env) -> Result<Said
         (options, matches) = parsed(words, &flags, &dash_o.flags)?;
     }
     options.origins = origins;
-    Ok(Said { options, kernel: dash_o.kernel, files, matches })
+    options.sites = Sites::of(&files);
+    Ok(Said { options, kernel: dash_o.kernel, remount: dash_o.remount, files, matches })
 }
 
 /// The same for a bucket that is not to be mounted: with options of `-o` alone.

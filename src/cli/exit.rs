@@ -29,9 +29,16 @@ impl Failure {
         Failure { code: FAILED, text: text.into() }
     }
 
+    /// An exit code alone: somebody else has said why.
+    pub fn told(code: u8) -> Failure {
+        Failure { code, text: String::new() }
+    }
+
     /// Says it, and gives the exit code.
     pub fn report(&self) -> u8 {
-        eprintln!("osirisfs: {}", self.text);
+        if !self.text.is_empty() {
+            eprintln!("osirisfs: {}", self.text);
+        }
         self.code
     }
 }

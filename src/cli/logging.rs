@@ -3,12 +3,14 @@
 
 use crate::config::{ConfigError, Settings};
 use crate::store::{CredentialSource, Credentials};
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::SystemTime;
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -16,14 +18,16 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Where the system log listens (journald listens there too).
 const SYSLOG: &str = "/dev/log";
 
-/// Whether standard error is the journal, so that a daemon keeps it. systemd sets this (systemd.exec(5)).
+/// Whether standard error is the journal, so that a daemon keeps it. systemd sets the variable to the number of device and
+/// inode (systemd.exec(5)); a program that redirects its standard error inherits it all the same.
 pub fn stderr_is_journal() -> bool {
-    std::env::var_os("JOURNAL_STREAM").is_some()
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    nix::sys::stat::fstat(io::stderr()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 /// Looks whether logging will work, while there is still somebody to tell.
 pub fn check(settings: &Settings) -> Result<(), ConfigError> {
-    filter(&settings.log)?;
+    filter(&settings.log, settings.log_requests)?;
     if let Some(path) = &settings.log_file {
         open(path).map_err(|e| {
             ConfigError::new(format!("the log file {} cannot be written: {e}", path.display()), "correct --log-file")
@@ -39,18 +43,57 @@ pub fn start(settings: &Settings) -> Result<(), ConfigError> {
     let colours = matches!(target, Target::Stderr) && io::stderr().is_terminal();
     hide(&settings.credentials);
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(&settings.log)?)
+        .with_env_filter(filter(&settings.log, settings.log_requests)?)
         .with_ansi(colours)
         .with_writer(Log { target: Arc::new(target) });
     // A logger that is there already (in tests) stays.
-    let _ = if timed { builder.try_init() } else { builder.without_time().try_init() };
+    let _ = if timed {
+        let builder = builder.with_filter_reloading();
+        let handle = builder.reload_handle();
+        keep(move |filter| handle.reload(filter).is_ok());
+        builder.try_init()
+    } else {
+        let builder = builder.without_time().with_filter_reloading();
+        let handle = builder.reload_handle();
+        keep(move |filter| handle.reload(filter).is_ok());
+        builder.try_init()
+    };
     std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}")));
+    Ok(())
+}
+
+type Reload = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
+
+/// Changes the filter of the logger that was started. One for the process, as the logger is.
+static RELOAD: OnceLock<Reload> = OnceLock::new();
+
+fn keep(reload: impl Fn(EnvFilter) -> bool + Send + Sync + 'static) {
+    let _ = RELOAD.set(Box::new(reload));
+}
+
+/// Logs with another filter from here on.
+pub fn change(settings: &Settings) -> Result<(), ConfigError> {
+    let filter = filter(&settings.log, settings.log_requests)?;
+    if let Some(reload) = RELOAD.get() {
+        reload(filter);
+    }
     Ok(())
 }
 
 /// A plain level is for this program; libraries are then heard from `warn` on, because at `debug` the HTTP library
 /// describes every byte. Anything else is a filter of `tracing_subscriber` as it is.
-fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
+///
+/// `requests` adds a line for each request.
+fn filter(text: &str, requests: bool) -> Result<EnvFilter, ConfigError> {
+    let filter = plain_filter(text)?;
+    if !requests {
+        return Ok(filter);
+    }
+    let directive = format!("{}=debug", crate::store::REQUESTS).parse();
+    Ok(directive.map_or(plain_filter(text)?, |directive| filter.add_directive(directive)))
+}
+
+fn plain_filter(text: &str) -> Result<EnvFilter, ConfigError> {
     let wrong = || {
         ConfigError::new(
             format!("\"{text}\" is not a log level"),
@@ -136,6 +179,32 @@ impl Secrets {
     }
 }
 
+/// The last warnings and errors, for those who ask the daemon how it is doing. One for the process, as the logger is.
+static RECENT: Mutex<VecDeque<(SystemTime, String)>> = Mutex::new(VecDeque::new());
+/// So many.
+const REMEMBERED: usize = 20;
+
+/// The last warnings and errors, the newest last.
+pub fn recent() -> Vec<(SystemTime, String)> {
+    RECENT.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+}
+
+fn remember(line: &[u8]) {
+    let mut recent = RECENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if recent.len() == REMEMBERED {
+        recent.pop_front();
+    }
+    recent.push_back((SystemTime::now(), message_of(&String::from_utf8_lossy(line))));
+}
+
+/// A line without its time, level, colours and the name of its module.
+fn message_of(line: &str) -> String {
+    let line = console::strip_ansi_codes(line);
+    let levels = ["ERROR ", " WARN "];
+    let rest = levels.iter().find_map(|level| line.split_once(level)).map_or(line.as_ref(), |(_, rest)| rest);
+    rest.split_once(": ").map_or(rest, |(_, message)| message).trim().to_owned()
+}
+
 /// Gives a writer for each line.
 struct Log {
     target: Arc<Target>,
@@ -162,7 +231,15 @@ impl Write for Line {
     /// tracing_subscriber formats a whole line and writes it at once, so a secret is never split between two calls.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let clean = SECRETS.read().unwrap_or_else(PoisonError::into_inner).blotted(line);
+        if self.level <= Level::WARN {
+            remember(&clean);
+        }
         match &*self.target {
+            Target::Stderr if stderr_is_journal() => {
+                let mut line = format!("<{}>", severity(self.level)).into_bytes();
+                line.extend_from_slice(&clean);
+                io::stderr().write_all(&line)?;
+            }
             Target::Stderr => io::stderr().write_all(&clean)?,
             Target::File(file) => (&*file).write_all(&clean)?,
             Target::Syslog(socket) => {
@@ -182,13 +259,17 @@ impl Write for Line {
 
 /// `<PRIORITY>name[pid]: ` as syslog(3) sends it: facility daemon (3) times 8 plus the severity.
 fn syslog_head(level: Level) -> String {
-    let severity = match level {
+    format!("<{}>osirisfs[{}]: ", 3 * 8 + severity(level), std::process::id())
+}
+
+/// The numbers of syslog(3); journald reads them at the beginning of a line, too (sd-daemon(3)).
+fn severity(level: Level) -> u8 {
+    match level {
         Level::ERROR => 3,
         Level::WARN => 4,
         Level::INFO => 6,
         _ => 7,
-    };
-    format!("<{}>osirisfs[{}]: ", 3 * 8 + severity, std::process::id())
+    }
 }
 
 #[cfg(test)]

@@ -4,18 +4,26 @@ mod config;
 mod control;
 mod daemon;
 mod demo;
+mod doctor;
 mod effective;
 mod exit;
+mod fstab;
 mod helper;
+mod list;
 mod logging;
 mod login;
+mod metrics;
 mod mount;
 mod notify;
 mod prompt;
+mod run;
 mod serve_s3;
+mod served;
 mod sites;
 mod speak;
+mod status;
 mod umount;
+mod unit;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Failure;
@@ -27,6 +35,7 @@ Examples:
   osirisfs mount yourcou-data ~/data
   osirisfs mount --profile yourname_yourcou yourcou-data/run7 ~/run7
   osirisfs umount ~/data
+  osirisfs run yourcou-data -- ./job.sh {}
   osirisfs demo
 
 Exit codes:
@@ -60,6 +69,21 @@ Examples:
 The token is kept in ~/.config/osirisfs/credentials, which only you can read, in a profile
 named after your S3 user id. With several tokens, one for each COU, give mount --profile.";
 
+const RUN_HELP: &str = "\
+The command finds the mount at $OSIRISFS_MOUNT, and wherever one of its words is {}:
+  osirisfs run yourcou-data/run7 -- sh -c 'cd $OSIRISFS_MOUNT && ./job'
+  osirisfs run -o ro yourcou-data -- tar -cf /scratch/all.tar -C {} .
+
+SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 (and SIGINT without a terminal) are passed on to the command.
+
+Exit codes:
+  0    the command succeeded, and all data is stored
+  3    the command succeeded, but files could not be stored; they are named
+  4    the command succeeded, but processes that it left behind still use the mount
+  125  the bucket could not be mounted; the command was not run
+  126  the command could not be run; 127 it was not found
+  else the exit code of the command, or 128 and the number of the signal that ended it";
+
 /// Mount OSiRIS (Ceph RADOS Gateway) S3 buckets as a file system
 #[derive(Parser)]
 #[command(name = "osirisfs", version, after_help = EXAMPLES, max_term_width = 100)]
@@ -85,6 +109,19 @@ enum Command {
     Whoami(login::WhoamiArgs),
     /// Show which gateways can be reached, and how well
     Sites(sites::Args),
+    /// Show how a mount is doing: the service, the cache, what waits to be stored, what went wrong
+    Status(status::Args),
+    /// List the mounts of this machine
+    List(list::Args),
+    /// Look whether everything that a mount needs is in order, and say what to do
+    Doctor(doctor::Args),
+    /// Run a command with a bucket mounted, and unmount when it has ended: for batch jobs
+    #[command(after_help = RUN_HELP)]
+    Run(run::Args),
+    /// Print systemd units for a mount
+    Unit(unit::Args),
+    /// Translate lines of /etc/fstab for s3fs into ours
+    Fstab(fstab::Args),
     /// Show which options a mount has, and where each came from
     Config(config::Args),
     /// Try it out on this machine: a server, a mount, files copied in and compared
@@ -100,7 +137,7 @@ pub fn main(words: Vec<OsString>) -> u8 {
     let as_helper = called_as_helper.is_some();
     let words = called_as_helper.unwrap_or(words);
     let code = match Cli::try_parse_from(&words) {
-        Ok(cli) => match run(cli.command, &words) {
+        Ok(cli) => match run_command(cli.command, &words) {
             Ok(()) => exit::DONE,
             Err(failure) => failure.report(),
         },
@@ -113,7 +150,7 @@ pub fn main(words: Vec<OsString>) -> u8 {
     if as_helper { helper::exit_code(code) } else { code }
 }
 
-fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
+fn run_command(command: Command, words: &[OsString]) -> Result<(), Failure> {
     match command {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
@@ -121,6 +158,12 @@ fn run(command: Command, words: &[OsString]) -> Result<(), Failure> {
         Command::Logout(args) => login::logout(args),
         Command::Whoami(args) => login::whoami(args),
         Command::Sites(args) => sites::run(args),
+        Command::Status(args) => status::run(args),
+        Command::List(args) => list::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Unit(args) => unit::run(args),
+        Command::Fstab(args) => fstab::run(args),
         Command::Config(args) => config::run(args),
         Command::Demo(args) => demo::run(args),
         Command::ServeS3(args) => serve_s3::run(args),

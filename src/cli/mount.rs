@@ -2,7 +2,7 @@
 
 use super::exit::{DONE, Failure};
 use super::{daemon, effective, logging};
-use crate::config::{ConfigError, Env, Options, Settings, Sites, parse, resolve};
+use crate::config::{ConfigError, Env, Options, Settings, parse, resolve};
 use crate::mount::daemon::{Ready, Side, split};
 use crate::mount::{MountError, check, device};
 use std::ffi::OsString;
@@ -29,8 +29,12 @@ impl Args {
 pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
     let fake = args.fake;
     let env = Env::of_process();
-    let effective::Said { options, kernel, files, .. } = effective::of_words(&args.options.dash_o, words, &env)?;
-    let mut settings = resolve(&options, kernel, &env, &Sites::of(&files))?;
+    let effective::Said { options, kernel, remount, .. } = effective::of_words(&args.options.dash_o, words, &env)?;
+    if remount {
+        let mountpoint = check::real(&env.absolute(&options.mountpoint))?;
+        return Ok(device::remount(&mountpoint, kernel, options.read_only)?);
+    }
+    let mut settings = resolve(&options, kernel, &env)?;
     logging::check(&settings)?;
     settings.mountpoint = match check::prepare(&settings.mountpoint, options.nonempty) {
         Err(MountError::AlreadyMounted { source, .. })
@@ -45,15 +49,20 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
         return Ok(());
     }
     warn_of_open_ways(&settings);
+    let (dash_o, words) = (args.options.dash_o, words.to_vec());
+    let again = Box::new(move || {
+        let said = effective::of_words(&dash_o, &words, &env)?;
+        Ok(resolve(&said.options, said.kernel, &env)?)
+    });
     if settings.foreground {
-        return match daemon::run(settings, Ready::nobody_waits()) {
+        return match daemon::run(settings, Ready::nobody_waits(), again) {
             DONE => Ok(()),
             // It was told when it happened.
-            code => std::process::exit(code.into()),
+            code => Err(Failure::told(code)),
         };
     }
     match split().map_err(|e| Failure::other(format!("the daemon cannot be started: {e}")))? {
-        Side::Daemon(ready) => std::process::exit(daemon::run(settings, ready).into()),
+        Side::Daemon(ready) => std::process::exit(daemon::run(settings, ready, again).into()),
         Side::Command(word) if word.code == DONE => Ok(()),
         Side::Command(word) => Err(Failure { code: word.code, text: word.text }),
     }

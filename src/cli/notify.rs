@@ -1,37 +1,81 @@
 //! Tells systemd how the service is doing, if systemd wants to know (sd_notify(3), `Type=notify`).
 
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use super::control::Backlog;
+use crate::mount::check;
+use sd_notify::NotifyState;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Sends one state, such as `READY=1`. Without systemd it does nothing; a failure changes nothing for the mount.
-pub fn notify(state: &str) {
-    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    if let Err(e) = send(&name.to_string_lossy(), state) {
-        tracing::debug!("systemd was not told {state}: {e}");
+/// How often the status line is looked after.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
+/// Without systemd it does nothing; a failure changes nothing for the mount.
+fn notify(states: &[NotifyState]) {
+    if let Err(e) = sd_notify::notify(states) {
+        tracing::debug!("systemd was not told: {e}");
     }
 }
 
-fn send(name: &str, state: &str) -> std::io::Result<()> {
-    let address = match name.strip_prefix('@') {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None => SocketAddr::from_pathname(name)?,
-    };
-    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address)?;
-    Ok(())
+/// The end has begun.
+pub fn stopping() {
+    notify(&[NotifyState::Stopping]);
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Options are read again.
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(_) => notify(&[NotifyState::Reloading]),
+    }
+}
 
-    #[test]
-    fn a_state_arrives() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("notify");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        send(path.to_str().unwrap(), "READY=1").unwrap();
-        let mut buffer = [0; 32];
-        let len = socket.recv(&mut buffer).unwrap();
-        assert_eq!(&buffer[..len], b"READY=1");
+/// They are read.
+pub fn reloaded() {
+    notify(&[NotifyState::Ready]);
+}
+
+/// Ends with its owner.
+pub struct Told(tokio::task::JoinHandle<()>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Says that the mount is ready, and from then on what is to be stored; and, if a watchdog waits, that the mount answers.
+/// A mount that does not answer any more says nothing, and is started again.
+pub fn keep_telling<B: Backlog>(backlog: &Arc<B>, mountpoint: PathBuf, source: String) -> Told {
+    notify(&[NotifyState::Ready, NotifyState::Status(&status(&source, 0))]);
+    let backlog = backlog.clone();
+    let watchdog = sd_notify::watchdog_enabled();
+    let every = watchdog.map_or(STATUS_EVERY, |within| STATUS_EVERY.min(within / 3));
+    Told(tokio::spawn(async move {
+        let mut told = 0;
+        loop {
+            tokio::time::sleep(every).await;
+            let pending = backlog.pending().await;
+            if pending != told {
+                notify(&[NotifyState::Status(&status(&source, pending))]);
+                told = pending;
+            }
+            if watchdog.is_some() {
+                let path = mountpoint.clone();
+                if tokio::task::spawn_blocking(move || check::answers(&path)).await.unwrap_or(false) {
+                    notify(&[NotifyState::Watchdog]);
+                } else {
+                    tracing::error!("the mount does not answer itself");
+                }
+            }
+        }
+    }))
+}
+
+fn status(source: &str, pending: usize) -> String {
+    match pending {
+        0 => format!("{source}: everything is stored"),
+        1 => format!("{source}: 1 file to store"),
+        n => format!("{source}: {n} files to store"),
     }
 }

@@ -5,9 +5,10 @@ use crate::config::Env;
 use crate::mount::control::{self, Ask, Say};
 use crate::mount::table::{self, Mount};
 use crate::mount::{MountError, check, unmount};
+use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -52,6 +53,16 @@ pub fn run(args: Args) -> Result<(), Failure> {
     outcome
 }
 
+/// Unmounts one mount, for other commands.
+pub fn plainly(path: &Path) -> Result<(), Failure> {
+    one(path, &Args { mountpoints: Vec::new(), all: false, lazy: false, force: false })
+}
+
+/// Takes it out of the tree although it is in use.
+pub fn lazily(path: &Path) -> Result<(), Failure> {
+    Ok(unmount::lazily(path)?)
+}
+
 fn one(path: &Path, args: &Args) -> Result<(), Failure> {
     let path = check::real(path)?;
     let mount = find(&path)?;
@@ -90,7 +101,7 @@ fn mine() -> Result<Vec<PathBuf>, MountError> {
     Ok(mounts.into_iter().rev().filter(|m| m.is_ours() && may_unmount(m)).map(|m| m.mountpoint).collect())
 }
 
-fn may_unmount(mount: &Mount) -> bool {
+pub fn may_unmount(mount: &Mount) -> bool {
     let me = nix::unistd::geteuid();
     me.is_root() || mount.owner == Some(me.as_raw())
 }
@@ -121,7 +132,7 @@ fn lost(e: std::io::Error) -> Failure {
     ))
 }
 
-fn find(path: &Path) -> Result<Mount, MountError> {
+pub fn find(path: &Path) -> Result<Mount, MountError> {
     let read = |e| MountError::System(format!("/proc/self/mountinfo: {e}"));
     match table::at(path).map_err(read)? {
         Some(mount) if mount.is_ours() => Ok(mount),
@@ -187,6 +198,7 @@ impl Daemon {
                 }
                 Some(Say::Pending(count)) => progress.show(count),
                 Some(Say::Synced(not_stored) | Say::Ended(not_stored)) => return Ok(Some(not_stored)),
+                Some(Say::Status(_)) => {}
                 Some(Say::Denied) => {
                     return Err(std::io::Error::other("it takes orders from its owner and root only"));
                 }
@@ -211,30 +223,32 @@ impl Daemon {
     }
 }
 
-/// A line on the terminal that is written over.
-struct Progress {
-    terminal: bool,
-    shown: bool,
-}
+/// A line on the terminal that is written over; nothing where there is no terminal.
+struct Progress(Option<ProgressBar>);
 
 impl Progress {
     fn new() -> Progress {
-        Progress { terminal: std::io::stderr().is_terminal(), shown: false }
+        Progress(None)
     }
 
+    /// So many files are left; the most that there were is the whole.
     fn show(&mut self, count: usize) {
-        if self.terminal {
-            let files = if count == 1 { "file" } else { "files" };
-            eprint!("\rstoring {count} {files} ... \x1b[K");
-            self.shown = true;
-        }
+        let left = count as u64;
+        let bar = self.0.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("storing [{bar:30}] {msg} {elapsed}");
+            let bar = ProgressBar::new(left);
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
+        });
+        bar.set_length(bar.length().unwrap_or(0).max(left));
+        bar.set_position(bar.length().unwrap_or(0) - left);
+        bar.set_message(if count == 1 { "1 file left".to_owned() } else { format!("{count} files left") });
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.shown {
-            eprint!("\r\x1b[K");
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct DashO {
     pub read_only: Option<bool>,
     /// Flags for the kernel.
     pub kernel: MountFlags,
+    /// The flags of a mount that is there are to be changed.
+    pub remount: bool,
 }
 
 /// Generic options that are for mount(8), systemd or nobody, and say nothing to us. `default_permissions` is always on.
@@ -61,12 +63,7 @@ pub fn read(values: &[String], own: &clap::Command) -> Result<DashO, ConfigError
         match (name, value) {
             ("ro", None) => out.read_only = Some(true),
             ("rw", None) => out.read_only = Some(false),
-            ("remount", None) => {
-                return Err(ConfigError::new(
-                    "remount is not supported: a mount's options cannot be changed",
-                    "unmount it with osirisfs umount and mount it again",
-                ));
-            }
+            ("remount", None) => out.remount = true,
             _ if kernel_flag(&mut out.kernel, name) || IGNORED.contains(&name) => no_value(name, value)?,
             _ => out.flags.push(own_flag(name, value, own)?),
         }
@@ -77,8 +74,17 @@ pub fn read(values: &[String], own: &clap::Command) -> Result<DashO, ConfigError
     Ok(out)
 }
 
+/// Whether mount(8), systemd or the kernel knows the option, so that it means the same for every file system.
+pub(super) fn is_generic(name: &str) -> bool {
+    let prefixed = name.starts_with("x-") || name.starts_with("X-");
+    prefixed
+        || matches!(name, "ro" | "rw" | "comment")
+        || IGNORED.contains(&name)
+        || kernel_flag(&mut MountFlags::default(), name)
+}
+
 /// Splits at commas; `\,` is a comma within a value, `\\` a backslash (as libfuse has it).
-fn split(list: &str) -> Vec<String> {
+pub(super) fn split(list: &str) -> Vec<String> {
     let mut items = vec![String::new()];
     let mut chars = list.chars();
     while let Some(c) = chars.next() {

@@ -17,6 +17,7 @@ pub mod process;
 pub mod profiles;
 pub mod reach;
 pub mod resolve;
+pub mod s3fs;
 pub mod service;
 pub mod settings;
 pub mod sites;

@@ -1,7 +1,7 @@
 //! The options of `osirisfs mount`: each flag beside its documentation. `--help` and `-o` are made from this one list.
 
 use super::reach::SERVICE;
-use super::{Conflict, ExclusiveCreate, Metadata, Origins, Reach, parse};
+use super::{Conflict, ExclusiveCreate, Metadata, Origins, Reach, Sites, parse};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -102,6 +102,14 @@ pub struct Options {
     #[arg(long, value_name = "LEVEL", default_value = "info", help_heading = RUNNING)]
     pub log: String,
 
+    /// Log each request to the service, with its time and size
+    #[arg(long, help_heading = RUNNING)]
+    pub log_requests: bool,
+
+    /// Serve metrics for Prometheus here: a port of this machine, or ADDRESS:PORT
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::listen, help_heading = RUNNING)]
+    pub metrics: Option<std::net::SocketAddr>,
+
     /// Where to log [default: standard error in the foreground, else the system log]
     #[arg(long, value_name = "PATH", help_heading = RUNNING)]
     pub log_file: Option<PathBuf>,
@@ -130,4 +138,8 @@ pub struct Options {
     /// Where each of these came from.
     #[arg(skip)]
     pub origins: Origins,
+
+    /// Sites of the configuration files, for `--site`
+    #[arg(skip)]
+    pub sites: Sites,
 }

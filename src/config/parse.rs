@@ -1,7 +1,7 @@
 //! How values of options are written: sizes, durations, modes, sources, addresses.
 
 use super::ConfigError;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// A number of bytes: `512M`, `2GiB`, `1048576`. A letter alone is binary (`1K` = 1024), as with `du` and `dd`.
@@ -28,6 +28,16 @@ pub fn resolve(text: &str) -> Result<(String, Vec<IpAddr>), String> {
     let addresses: Result<Vec<IpAddr>, _> =
         list.split(',').map(|address| address.trim().trim_matches(['[', ']']).parse()).collect();
     Ok((host.to_owned(), addresses.map_err(|_| wrong())?))
+}
+
+/// Where to listen: `9100` is a port of the loopback address.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
+    match text.parse::<u16>() {
+        Ok(port) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        Err(_) => {
+            text.parse().map_err(|_| "write a port such as 9100, or an address such as 127.0.0.1:9100".to_owned())
+        }
+    }
 }
 
 /// Permission bits in octal, as for chmod: `640`, `0640`, `2770`.

@@ -1,15 +1,15 @@
 //! From what the user asked for to what will be done: options, environment and files become [`Settings`].
 
-use super::{ConfigError, Env, MountFlags, Options, Settings, Sites, parse};
+use super::{ConfigError, Env, MountFlags, Options, Settings, parse};
 use std::path::Path;
 
-/// Fills in everything that was not said. `kernel` is what `-o` said for the kernel, `sites` are those that `--site` may name.
+/// Fills in everything that was not said. `kernel` is what `-o` said for the kernel.
 ///
 /// The mount point is made absolute here; whether it is fit to be one is looked at later (`mount::check`).
-pub fn resolve(options: &Options, kernel: MountFlags, env: &Env, sites: &Sites) -> Result<Settings, ConfigError> {
+pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Settings, ConfigError> {
     let (bucket, prefix) = parse::source(&options.source)?;
     let found = options.reach.credentials(&bucket, env)?;
-    let service = options.reach.service(&found.profile, &options.origins, env, sites)?;
+    let service = options.reach.service(&found.profile, &options.origins, env, &options.sites)?;
     let source = options.reach.source(&found, &bucket, env);
 
     let settings = Settings {
@@ -41,6 +41,8 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env, sites: &Sites) 
         exclusive_create: options.exclusive_create,
         conflict: options.conflict,
         log: options.log.clone(),
+        log_requests: options.log_requests,
+        metrics: options.metrics,
         log_file: options.log_file.as_ref().map(|path| env.absolute(path)),
         foreground: options.foreground,
         threads: options.threads.into(),

@@ -64,6 +64,10 @@ pub struct Settings {
     pub conflict: Conflict,
     /// Filter for log lines, in the syntax of `tracing_subscriber::EnvFilter` (`info`, `osirisfs::store=debug`).
     pub log: String,
+    /// Log each request.
+    pub log_requests: bool,
+    /// Where metrics are served.
+    pub metrics: Option<std::net::SocketAddr>,
     /// Where log lines go; `None`: standard error in the foreground, else nowhere.
     pub log_file: Option<PathBuf>,
     /// Stay in the foreground.
@@ -176,6 +180,6 @@ impl Settings {
         let matches = command.try_get_matches_from(words).expect("two words");
         let options = super::Options::from_arg_matches(&matches).expect("they are options");
         let env = super::Env::made_up(&[("OSIRIS_TOKEN", "sample")], std::path::Path::new("/"));
-        super::resolve(&options, MountFlags::default(), &env, &super::Sites::default()).expect("the defaults are right")
+        super::resolve(&options, MountFlags::default(), &env).expect("the defaults are right")
     }
 }

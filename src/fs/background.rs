@@ -165,7 +165,7 @@ impl Fs {
     }
 
     /// Inodes with something to store.
-    fn all_dirty(&self) -> Vec<Arc<Inode>> {
+    pub(super) fn all_dirty(&self) -> Vec<Arc<Inode>> {
         let mut found: Vec<_> = self.dirty.lock().values().map(|waiting| waiting.inode.clone()).collect();
         found.extend(self.handles.inodes());
         found.sort_by_key(|inode| inode.ino);

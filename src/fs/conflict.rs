@@ -12,6 +12,7 @@ use std::sync::Arc;
 impl Fs {
     /// Another client changed the object since it was opened (or made one where there was none).
     pub(super) async fn conflict(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, why: StoreError) -> Result<()> {
+        self.conflicts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path = self.table.path(inode.ino);
         if self.options.conflict == Conflict::Fail {
             tracing::error!(path, %why, "another client changed the object meanwhile; nothing was stored");

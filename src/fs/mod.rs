@@ -30,6 +30,7 @@ mod statfs;
 mod stream;
 mod sync;
 mod uploads;
+mod watched;
 mod write;
 mod xattr;
 
@@ -45,6 +46,7 @@ pub use readdir::Row;
 pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
 pub use statfs::Space;
+pub use watched::{Todo, Watched};
 
 use crate::cache::{BlockCache, Fetcher, Identity, Origin};
 use crate::draft::Base;
@@ -81,6 +83,7 @@ pub struct Fs {
     uploads: uploads::Uploads,
     space: Ranked<LEAF, Option<(Instant, Space)>>,
     hidden: std::sync::atomic::AtomicUsize,
+    conflicts: std::sync::atomic::AtomicU64,
 }
 
 impl Fs {
@@ -115,6 +118,7 @@ impl Fs {
             uploads: uploads::Uploads::default(),
             space: Ranked::new(Some((asked, Space::of(&info)))),
             hidden: Default::default(),
+            conflicts: Default::default(),
             options,
             bucket,
             store,

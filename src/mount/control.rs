@@ -5,6 +5,7 @@
 //! a daemon must be able to reach. Anybody could take such a name first; therefore several names are tried, and a client
 //! believes only a server of the mount's owner.
 
+use super::status::Status;
 use super::table::Mount;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub enum Ask {
     /// Store everything that is pending, and say when that is done. The connection then stays open; its end tells that
     /// the daemon has ended.
     Sync,
+    /// Say how the mount is doing.
+    Status,
 }
 
 /// What the daemon says: one JSON object a line.
@@ -32,6 +35,8 @@ pub enum Say {
     Pending(usize),
     /// Everything was tried; these (path, reason) could not be stored.
     Synced(Vec<(String, String)>),
+    /// How the mount is doing.
+    Status(Box<Status>),
     /// The mount has ended, and these could not be stored. The last line.
     Ended(Vec<(String, String)>),
     /// The asker may not ask.

@@ -53,6 +53,18 @@ fn as_root(settings: &Settings) -> Result<OwnedFd, MountError> {
     Ok(device.into())
 }
 
+/// Gives a mount that is there other flags of the kernel's: read-only, noexec and so on. What the daemon was told stays.
+pub fn remount(mountpoint: &Path, flags: MountFlags, read_only: bool) -> Result<(), MountError> {
+    let none = None::<&str>;
+    let flags = MsFlags::MS_REMOUNT | kernel_flags(flags, read_only);
+    nix::mount::mount(none, mountpoint, none, flags, none).map_err(|errno| match errno {
+        Errno::EPERM => MountError::NotYours(mountpoint.to_owned()),
+        Errno::EBUSY => MountError::Busy { mountpoint: mountpoint.to_owned(), users: super::users::of(mountpoint) },
+        Errno::EINVAL => MountError::NotMounted(mountpoint.to_owned()),
+        other => refused(other, mountpoint),
+    })
+}
+
 /// The mount data that fs/fuse/inode.c of the kernel reads. `rootmode` is S_IFDIR in octal. `default_permissions` makes
 /// the kernel check owner, mode and group as on any local file system.
 fn kernel_data(settings: &Settings, fd: i32) -> String {

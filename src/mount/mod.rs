@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod device;
 pub mod error;
 pub mod fusermount;
+pub mod status;
 pub mod table;
 pub mod tune;
 pub mod unmount;

@@ -61,6 +61,7 @@ pub(super) struct Counters {
     attempts: Mutex<BTreeMap<&'static str, u64>>,
     pub(super) up: Arc<AtomicU64>,
     pub(super) down: AtomicU64,
+    pub(super) meter: super::meter::Meter,
 }
 
 impl Counters {

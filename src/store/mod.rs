@@ -23,6 +23,7 @@ mod http;
 mod identity;
 mod limits;
 mod list;
+mod meter;
 mod multipart;
 mod part_source;
 mod places;
@@ -42,6 +43,7 @@ pub use config::{CredentialSource, Credentials, Network, Proxies, StoreConfig};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
 pub use limits::RequestCounts;
+pub use meter::{BOUNDS_MS, Metered, OpStats, Trouble};
 pub use survey::{Reached, Survey, survey};
 pub use types::*;
 
@@ -53,6 +55,7 @@ use exchange::{Exchange, Extra};
 use identity::SharedCredentials;
 use limits::{Counters, Limits};
 use places::Places;
+pub use retry::REQUESTS;
 use retry::{Done, Tries};
 use std::error::Error;
 use std::future::Future;
@@ -161,6 +164,21 @@ impl Store {
     /// What was sent and received so far.
     pub fn requests(&self) -> RequestCounts {
         self.inner.counters.snapshot()
+    }
+
+    /// What requests took and how they ended.
+    pub fn metered(&self) -> Metered {
+        self.inner.counters.meter.snapshot()
+    }
+
+    /// What the service says that it is (its `Server` header), if it has said so.
+    pub fn server(&self) -> Option<String> {
+        self.inner.server.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the service was found to honour; nothing if that was not tried yet, or is being tried now.
+    pub fn known_quirks(&self) -> Option<Quirks> {
+        self.inner.quirks.try_lock().ok().and_then(|known| known.clone())
     }
 
     /// One operation with nothing special about it: attempts until the deadline.

@@ -22,6 +22,9 @@ const CLOCK_TRIES: u32 = 2;
 /// Other credentials were found so often, and were refused as well.
 const RENEWALS: u32 = 3;
 
+/// The name under which requests are logged, for filters.
+pub const REQUESTS: &str = "osirisfs::requests";
+
 /// An answer to a question that moves no bytes.
 pub(super) const ASKING: Duration = Duration::from_secs(30);
 /// Requests for which the service itself copies or joins bytes before it answers.
@@ -121,15 +124,21 @@ impl Tries {
         self.place = inner.places.current();
         let begun = Instant::now();
         self.begun = begun;
+        let on_its_way = inner.counters.meter.begin(self.op);
         let until = (begun + limit).min(self.deadline);
         let outcome = tokio::time::timeout_at(until, call(inner.places.client(), exchange.clone())).await;
         let answer = exchange.answer();
         self.store.note_server(answer.as_ref().and_then(|answer| answer.header("server")));
+        drop(on_its_way);
+        if let Some(answer) = &answer {
+            inner.counters.meter.answered(answer.header("date").and_then(|date| httpdate::parse_http_date(date).ok()));
+        }
         // Who is not known gets 403 (401 from some), and 5xx says nothing.
         if answer.as_ref().is_some_and(|answer| answer.status < 500 && !matches!(answer.status, 401 | 403)) {
             inner.credentials.accept();
         }
-        let ms = begun.elapsed().as_millis() as u64;
+        let took = begun.elapsed();
+        let ms = took.as_millis() as u64;
         let result = match (outcome, answer) {
             (Ok(Ok(_)), Some(answer)) if answer.cut => {
                 Err(Failure::nonsense(self.op, &answer, "the document breaks off"))
@@ -143,6 +152,8 @@ impl Tries {
             }
             (Err(_), _) => Err(Failure::unclear(self.op, ErrorKind::Timeout, format!("no answer in {ms} ms"))),
         };
+        let error = result.as_ref().err().map(|failure| &failure.error);
+        inner.counters.meter.ended(self.op, &self.key, took, error);
         self.log(&result, ms);
         result
     }
@@ -152,11 +163,12 @@ impl Tries {
         match result {
             Ok(done) => {
                 let down = done.answer.number("content-length").unwrap_or(0);
-                tracing::debug!(op, key, status = done.answer.status, ms, up, down, tries);
+                let (status, request) = (done.answer.status, done.answer.request_id().unwrap_or_default());
+                tracing::debug!(target: REQUESTS, op, key, status, ms, up, down, tries, request);
             }
             Err(failure) => {
                 let status = failure.error.status.unwrap_or(0);
-                tracing::debug!(op, key, status, ms, up, tries, error = %failure.error);
+                tracing::debug!(target: REQUESTS, op, key, status, ms, up, tries, error = %failure.error);
             }
         }
     }
@@ -190,6 +202,7 @@ impl Tries {
             }
             return Err(failure.error);
         }
+        self.store.inner.counters.meter.retry();
         tokio::time::sleep(wait).await;
         Ok(())
     }

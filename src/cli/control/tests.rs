@@ -19,6 +19,10 @@ impl Backlog for Slow {
         tokio::time::sleep(Duration::from_millis(1200)).await;
         vec![("b".to_owned(), "quota".to_owned())]
     }
+
+    async fn status(&self) -> Status {
+        Status { source: "cou-data".to_owned(), ..Status::default() }
+    }
 }
 
 fn socket(name: &str) -> (SocketAddr, UnixListener) {
@@ -55,5 +59,23 @@ async fn nonsense_ends_the_connection_and_nothing_else() {
         let address = address.clone();
         let heard = tokio::task::spawn_blocking(move || lines(&address, "{}")).await.unwrap();
         assert_eq!(heard, Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_may_ask_for_the_status_again_and_again() {
+    let (address, listener) = socket("status");
+    let _control = Control::start(listener, Arc::new(Slow), nix::unistd::geteuid().as_raw()).unwrap();
+    let heard = tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect_addr(&address).unwrap();
+        let mut lines = BufReader::new(client.try_clone().unwrap()).lines();
+        let mut ask = || {
+            client.write_all(b"\"status\"\n").unwrap();
+            lines.next().unwrap().unwrap()
+        };
+        [ask(), ask()]
+    });
+    for line in heard.await.unwrap() {
+        assert!(line.starts_with(r#"{"status":{"#) && line.contains("cou-data"), "{line}");
     }
 }

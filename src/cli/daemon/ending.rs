@@ -19,7 +19,7 @@ const PULSE: Duration = Duration::from_secs(5);
 
 /// Serves until the kernel has let go or a signal has asked for the end. Gives what could not be stored.
 pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals: &Signals) -> NotStored {
-    let Running { fs, mounted, in_tree, control, store } = running;
+    let Running { served, mounted, in_tree, control, store } = running;
     let probe = store.with_deadline(PULSE);
     let by_signal = tokio::select! {
         () = mounted.ended() => false,
@@ -27,9 +27,9 @@ pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals
     };
     let mut given_up = None;
     if by_signal {
-        notify::notify("STOPPING=1");
+        notify::stopping();
         tracing::info!("asked to end: storing what is pending");
-        given_up = save(&*fs, &probe, signals).await.err();
+        given_up = save(&*served, &probe, signals).await.err();
         let path = mountpoint.to_owned();
         let detached = blocking(move || unmount::lazily(&path)).await;
         match detached {
@@ -49,11 +49,11 @@ pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals
     }
     let saved = match given_up {
         Some(why) => Err(why),
-        None => save(&*fs, &probe, signals).await,
+        None => save(&*served, &probe, signals).await,
     };
     let not_stored = match saved {
         Ok(not_stored) => not_stored,
-        Err(why) => fs.pending_paths().await.into_iter().map(|path| (path, why.to_owned())).collect(),
+        Err(why) => served.pending_paths().await.into_iter().map(|path| (path, why.to_owned())).collect(),
     };
     for (path, error) in &not_stored {
         tracing::error!("NOT STORED: {path}: {error}");

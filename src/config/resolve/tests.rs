@@ -13,7 +13,7 @@ fn settings(words: &[&str], vars: &[(&str, &str)]) -> Result<Settings, ConfigErr
     let home = tempfile::tempdir().unwrap();
     let mut all = vec![("OSIRIS_TOKEN", "T")];
     all.extend_from_slice(vars);
-    resolve(&options(words), MountFlags::default(), &Env::made_up(&all, home.path()), &Sites::default())
+    resolve(&options(words), MountFlags::default(), &Env::made_up(&all, home.path()))
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_profile_names_the_endpoint() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(home.path().join(".aws/config"), mode).unwrap();
     let options = options(&["b", "/m", "--profile=alice_um"]);
-    let got = resolve(&options, MountFlags::default(), &Env::made_up(&[], home.path()), &Sites::default()).unwrap();
+    let got = resolve(&options, MountFlags::default(), &Env::made_up(&[], home.path())).unwrap();
     assert_eq!(got.endpoint, "https://rgw-um.example.org");
 }
 

@@ -1,0 +1,204 @@
+//! The service: name, port, answer, clock, and what the credentials may do with the bucket.
+
+use super::{Report, Verdict};
+use crate::cli::exit::Failure;
+use crate::config::{Settings, parse};
+use crate::mount::MountError;
+use crate::store::{
+    Body, Condition, ErrorKind, GetRequest, Store, StoreConfig, StoreError, Survey, WriteHeaders, survey,
+};
+use std::time::{Duration, Instant};
+
+/// For each question.
+const ASKING: Duration = Duration::from_secs(10);
+/// RGW and Amazon refuse requests whose time is further off than a quarter of an hour.
+const CLOCK: i64 = 300;
+
+pub fn look(settings: Settings, with_bucket: bool, report: &mut Report) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::other(format!("the service cannot be looked at: {e}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    if !runtime.block_on(ways(&settings, report)) {
+        return Ok(());
+    }
+    if settings.network.no_tls_verify {
+        let remedy =
+            "the service may be anybody: leave out --no-tls-verify, and give --ca-file for a private authority";
+        report.say("certificates", "not verified", Verdict::Note(remedy.to_owned()));
+    }
+    if parse::readable_on_the_way(&settings.endpoint) {
+        let remedy = "a token sent there can be read on the way: use https if the service has it";
+        report.say("encryption", "none", Verdict::Note(remedy.to_owned()));
+    }
+    runtime.block_on(answers(settings, with_bucket, report));
+    // Requests that nobody waits for any more do not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(())
+}
+
+/// Whether any gateway behind any of the service's names takes a connection. One is enough for a mount.
+async fn ways(settings: &Settings, report: &mut Report) -> bool {
+    let config = settings.store_config();
+    let names: Vec<&String> = std::iter::once(&settings.endpoint).chain(&settings.network.others).collect();
+    let asking = names.iter().map(|name| {
+        let one = StoreConfig { endpoint: (*name).clone(), ..config.clone() };
+        async move { survey(&one).await }
+    });
+    let found = futures::future::join_all(asking).await;
+    let all = || found.iter().flatten();
+    let any = all().any(|found| match found {
+        Survey::Proxy => true,
+        Survey::Addresses(all) => all.iter().any(|one| one.connect.is_ok()),
+    });
+    let verdict = |remedy: &str| if any { Verdict::Note(remedy.to_owned()) } else { Verdict::Bad(remedy.to_owned()) };
+    for (name, found) in names.iter().zip(&found) {
+        match found {
+            Ok(Survey::Proxy) => {
+                report.say("name", format!("{name} by the proxy that the environment names"), Verdict::Good);
+            }
+            Ok(Survey::Addresses(all)) => {
+                let list: Vec<String> = all.iter().map(|one| one.address.ip().to_string()).collect();
+                report.say("name", format!("{name} is {}", list.join(", ")), Verdict::Good);
+                for one in all {
+                    match &one.connect {
+                        Ok(time) => {
+                            let words = format!("{} in {:.1} ms", one.address, time.as_secs_f64() * 1e3);
+                            report.say("connection", words, Verdict::Good);
+                        }
+                        Err(why) => {
+                            let remedy = verdict("check the network, and a firewall or proxy on the way");
+                            report.say("connection", format!("{}: {why}", one.address), remedy);
+                        }
+                    }
+                }
+            }
+            Err(error) => {
+                let remedy = verdict("check the spelling of the endpoint, and the name server (/etc/resolv.conf)");
+                report.say("name", format!("{name} cannot be resolved: {}", error.message), remedy);
+            }
+        }
+    }
+    any
+}
+
+async fn answers(settings: Settings, with_bucket: bool, report: &mut Report) {
+    let error_of = |error: StoreError| MountError::Service {
+        error: Box::new(error),
+        endpoint: settings.endpoint.clone(),
+        bucket: settings.bucket.clone(),
+        credentials_from: settings.credentials_from.clone(),
+    };
+    let store = match Store::new(settings.store_config()) {
+        Ok(store) => store.with_deadline(ASKING),
+        Err(error) => {
+            let error = error_of(error);
+            return report.say("service", error.message(), Verdict::Bad(error.remedy()));
+        }
+    };
+    store.find_way().await;
+    let begun = Instant::now();
+    let bucket = store.head_bucket().await;
+    let took = begun.elapsed().as_millis();
+    clock(&store, report);
+    let name = store.server().unwrap_or_else(|| "does not say what it is".to_owned());
+    match bucket {
+        Err(error) if matches!(error.kind, ErrorKind::NoSuchBucket | ErrorKind::NotFound) && !with_bucket => {
+            report.say("service", format!("{name}, answers in {took} ms"), Verdict::Good);
+            return;
+        }
+        // Without a bucket of one's own this is how RGW answers a good token, too.
+        Err(error) if error.kind == ErrorKind::Denied && !with_bucket => {
+            let remedy = "the credentials were not checked: name a bucket of yours";
+            return report.say("service", format!("{name}, answers in {took} ms"), Verdict::Note(remedy.to_owned()));
+        }
+        Err(error) => {
+            let error = error_of(error);
+            return report.say("bucket", error.message(), Verdict::Bad(error.remedy()));
+        }
+        Ok(info) => {
+            report.say("service", format!("{name}, answers in {took} ms"), Verdict::Good);
+            let used = indicatif::DecimalBytes(info.bytes.unwrap_or(0));
+            let quota =
+                info.quota_bytes.map(|quota| format!(" of {}", indicatif::DecimalBytes(quota))).unwrap_or_default();
+            report.say("bucket", format!("{} may be used; {used}{quota} in it", settings.bucket), Verdict::Good);
+        }
+    }
+    if settings.read_only {
+        return report.say("writing", "not tried: read-only", Verdict::Good);
+    }
+    round_trip(&settings, &store, report).await;
+    honours(&store, report).await;
+}
+
+fn clock(store: &Store, report: &mut Report) {
+    let Some(ahead) = store.metered().clock_ahead else { return };
+    let found =
+        format!("the service's is {} s {} this machine's", ahead.abs(), if ahead < 0 { "behind" } else { "ahead of" });
+    let verdict = match ahead.abs() > CLOCK {
+        true => Verdict::Bad("set the clock: timedatectl set-ntp true".to_owned()),
+        false => Verdict::Good,
+    };
+    report.say("clock", found, verdict);
+}
+
+/// A small object is stored, read and deleted.
+async fn round_trip(settings: &Settings, store: &Store, report: &mut Report) {
+    let key = format!("{}.osirisfs/doctor-{}-{}", settings.prefix, std::process::id(), fastrand::u64(..));
+    let body = || Body::from(bytes::Bytes::from_static(b"osirisfs doctor was here"));
+    let begun = Instant::now();
+    if let Err(error) = store.put(&key, body(), &WriteHeaders::default(), &Condition::Always).await {
+        let remedy = match error.kind {
+            ErrorKind::Denied => "mount it with ro, or ask the owner of the bucket for the right to write",
+            ErrorKind::Quota => "the quota is used up: delete something, or ask for more",
+            _ => "look at the log of the service",
+        };
+        return report.say("writing", error.to_string(), Verdict::Bad(remedy.to_owned()));
+    }
+    let read = async {
+        let (mut body, mut bytes) = (store.get(&key, GetRequest::default()).await?, Vec::new());
+        while let Some(frame) = body.next().await? {
+            bytes.extend_from_slice(&frame);
+        }
+        Ok::<_, StoreError>(bytes == b"osirisfs doctor was here")
+    };
+    let read = read.await;
+    let deleted = store.delete(&key).await;
+    let took = begun.elapsed().as_millis();
+    match (read, deleted) {
+        (Ok(true), Ok(_)) => {
+            report.say("writing", format!("stored, read and deleted an object in {took} ms"), Verdict::Good)
+        }
+        (Ok(false), _) => {
+            let remedy = "something on the way changes data: do not use it".to_owned();
+            report.say("writing", "other bytes came back than were stored", Verdict::Bad(remedy));
+        }
+        (Err(error), _) => {
+            report.say("reading", error.to_string(), Verdict::Bad("ask the owner for the right to read".to_owned()))
+        }
+        (_, Err(error)) => {
+            let remedy = format!("files cannot be removed or renamed; {key} stays behind");
+            report.say("deleting", error.to_string(), Verdict::Bad(remedy));
+        }
+    }
+}
+
+async fn honours(store: &Store, report: &mut Report) {
+    match store.quirks().await {
+        Err(error) => report.say("conditions", error.to_string(), Verdict::Note("they could not be tried".to_owned())),
+        Ok(quirks) => {
+            let word = |yes: bool| if yes { "yes" } else { "no" };
+            let found = format!(
+                "new files only if absent: {}, changes only of what was read: {}, the same for big files: {}",
+                word(quirks.exclusive_put),
+                word(quirks.match_put),
+                word(quirks.conditional_complete)
+            );
+            let verdict = match quirks.exclusive_put && quirks.match_put {
+                true => Verdict::Good,
+                false => Verdict::Note(
+                    "two writers at the same moment may not notice each other (is the bucket versioned?)".to_owned(),
+                ),
+            };
+            report.say("conditions", found, verdict);
+        }
+    }
+}
