@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! OSIRISFS_TEST_ENDPOINT=http://127.0.0.1:8000 OSIRISFS_TEST_BUCKET=contract \
-//! OSIRISFS_TEST_ACCESS_KEY=... OSIRISFS_TEST_SECRET_KEY= cargo test --test store_contract
+//! OSIRISFS_TEST_ACCESS_KEY=... OSIRISFS_TEST_SECRET_KEY= OSIRISFS_TEST_TOKEN_BOB=... cargo test --test store_contract
 //! ```
 //!
 //! Not part of a plain `cargo test` (see `Cargo.toml`): it needs a service. The cases themselves are in
@@ -17,7 +17,8 @@ fn target() -> Target {
         std::env::var(name).unwrap_or_else(|_| {
             panic!(
                 "{name} is not set. Set OSIRISFS_TEST_ENDPOINT, OSIRISFS_TEST_BUCKET (an existing bucket), \
-                 OSIRISFS_TEST_ACCESS_KEY and OSIRISFS_TEST_SECRET_KEY (may be empty) to a service to test against."
+                 OSIRISFS_TEST_ACCESS_KEY, OSIRISFS_TEST_SECRET_KEY (may be empty) and OSIRISFS_TEST_TOKEN_BOB (the token \
+                 of bob_wsu, who owns nothing there) to a service to test against."
             )
         })
     };
@@ -27,6 +28,7 @@ fn target() -> Target {
         access_key: read("OSIRISFS_TEST_ACCESS_KEY"),
         secret_key: read("OSIRISFS_TEST_SECRET_KEY"),
         ca_file: std::env::var_os("OSIRISFS_TEST_CA_FILE").map(Into::into),
+        bob: read("OSIRISFS_TEST_TOKEN_BOB"),
     }
 }
 

@@ -12,7 +12,9 @@ async fn start(style: Style) -> (Server, Target) {
     let config = ServerConfig {
         listen: ([127, 0, 0, 1], 0).into(),
         data_dir: None,
-        users: vec![User { id: "alice_um".into(), access_key: token.clone(), secret_key: None }],
+        users: [("alice_um", token.clone()), ("bob_wsu", Server::token("bob_wsu"))]
+            .map(|(id, access_key)| User { id: id.into(), access_key, secret_key: None })
+            .to_vec(),
         buckets: vec![(BUCKET.into(), "alice_um".into())],
         style,
         limits: Limits::default(),
@@ -24,6 +26,7 @@ async fn start(style: Style) -> (Server, Target) {
         access_key: token,
         secret_key: String::new(),
         ca_file: None,
+        bob: Server::token("bob_wsu"),
     };
     (server, target)
 }

@@ -75,6 +75,8 @@ fn store_errno(kind: ErrorKind) -> i32 {
         ErrorKind::MetadataTooLarge => libc::E2BIG,
         ErrorKind::NotEmpty => libc::ENOTEMPTY,
         ErrorKind::Exists => libc::EEXIST,
+        // "No such device or address": of the errnos that mean nothing else here the one that reads best.
+        ErrorKind::UnknownGrantee => libc::ENXIO,
         ErrorKind::Unsupported => libc::EOPNOTSUPP,
         ErrorKind::Timeout => libc::ETIMEDOUT,
         ErrorKind::Unreachable | ErrorKind::Dns => libc::EHOSTUNREACH,

@@ -4,6 +4,8 @@
 //! from memory have a `try_` twin that never waits, for the FUSE thread.
 
 mod acl;
+mod acl_set;
+mod acl_text;
 mod apply;
 mod attr;
 mod background;
@@ -82,6 +84,7 @@ pub struct Fs {
     heads: statahead::Heads,
     uploads: uploads::Uploads,
     space: Ranked<LEAF, Option<(Instant, Space)>>,
+    facts: Ranked<LEAF, acl::BucketFacts>,
     hidden: std::sync::atomic::AtomicUsize,
     conflicts: std::sync::atomic::AtomicU64,
 }
@@ -117,6 +120,7 @@ impl Fs {
             heads: statahead::Heads::default(),
             uploads: uploads::Uploads::default(),
             space: Ranked::new(Some((asked, Space::of(&info)))),
+            facts: Ranked::new(acl::BucketFacts::default()),
             hidden: Default::default(),
             conflicts: Default::default(),
             options,

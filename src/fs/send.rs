@@ -25,6 +25,9 @@ impl Fs {
         if content_changed {
             meta::content_changed(&mut headers);
         }
+        if let Some(new) = &inode.state().new_type {
+            headers.content_type = Some(new.to_string());
+        }
         meta::encode(&attrs, &xattrs, &mut headers)?;
         if object.is_none() {
             return Ok(WriteHeaders { headers, ..WriteHeaders::default() });

@@ -5,9 +5,9 @@ use crate::inode::Inode;
 use crate::meta;
 use std::sync::Arc;
 
-/// Attributes of this prefix are the service's facts. They are reachable by name and not listed, so that `cp -a` and
-/// `rsync -X` do not copy them about.
-const VIRTUAL: &str = "user.osiris.";
+/// Attributes of this prefix are the service's facts. They are reachable by name and, but for those of a bucket, not
+/// listed, so that `cp -a` and `rsync -X` do not copy them about.
+pub(super) const VIRTUAL: &str = "user.osiris.";
 /// The prefix of attributes that users may set.
 const USER: &str = "user.";
 
@@ -40,9 +40,20 @@ impl Fs {
         }
     }
 
-    /// Names of the attributes that are set.
-    pub fn listxattr(&self, ino: u64) -> Result<Vec<String>> {
-        Ok(self.inode(ino)?.state().xattrs.keys().cloned().collect())
+    /// Names of the attributes that are set, if memory knows them all.
+    pub fn try_listxattr(&self, ino: u64) -> Option<Result<Vec<String>>> {
+        match self.inode(ino) {
+            Ok(inode) if self.is_bucket(&inode) => None,
+            inode => Some(inode.map(|inode| names_of(&inode))),
+        }
+    }
+
+    /// Names of the attributes that are set; of a bucket's root also what the service says of the bucket.
+    pub async fn listxattr(self: &Arc<Self>, ino: u64) -> Result<Vec<String>> {
+        let inode = self.inode(ino)?;
+        let mut names = names_of(&inode);
+        names.extend(self.listed_facts(&inode).await);
+        Ok(names)
     }
 
     /// Sets an attribute. `create`: only if it is not there; `replace`: only if it is.
@@ -60,9 +71,14 @@ impl Fs {
         }
         let inode = self.inode(ino)?;
         if let Some(fact) = name.strip_prefix(VIRTUAL) {
-            // Setting what is there already succeeds, so that restoring attributes does.
-            let same = self.fact(&inode, fact).await.is_ok_and(|now| now == value);
-            return if same { Ok(()) } else { Err(FsError::not_permitted()) };
+            if create || replace {
+                match self.fact(&inode, fact).await {
+                    Ok(_) if create => return Err(FsError::exists()),
+                    Err(error) if replace => return Err(error),
+                    _ => {}
+                }
+            }
+            return self.set_fact(&inode, fact, value).await;
         }
         {
             let mut state = inode.state();
@@ -85,15 +101,15 @@ impl Fs {
     }
 
     /// Removes an attribute.
-    pub fn removexattr(&self, ino: u64, name: &str) -> Result<()> {
+    pub async fn removexattr(self: &Arc<Self>, ino: u64, name: &str) -> Result<()> {
         self.writable()?;
         if !name.starts_with(USER) {
             return Err(FsError::unsupported());
         }
-        if name.starts_with(VIRTUAL) {
-            return Err(FsError::not_permitted());
-        }
         let inode = self.inode(ino)?;
+        if let Some(fact) = name.strip_prefix(VIRTUAL) {
+            return self.remove_fact(&inode, fact).await;
+        }
         {
             let mut state = inode.state();
             let mut xattrs = meta::Xattrs::clone(&state.xattrs);
@@ -115,4 +131,8 @@ impl Fs {
             self.store_soon(inode);
         }
     }
+}
+
+fn names_of(inode: &Inode) -> Vec<String> {
+    inode.state().xattrs.keys().cloned().collect()
 }

@@ -1,6 +1,6 @@
 //! fuser's trait over the core: what is in memory is answered at once on the FUSE thread, the rest is spawned.
 
-use super::answer::{answer_attr, answer_empty, answer_entry, answer_found, answer_xattr};
+use super::answer::{answer_attr, answer_empty, answer_entry, answer_found};
 use super::convert::{change, errno};
 use super::later::{Adapter, caller, guarded};
 use crate::fs::{Found, RenameRule};
@@ -302,39 +302,19 @@ impl Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let Some(name) = name.to_str().map(str::to_owned) else { return reply.error(Errno::EOPNOTSUPP) };
-        let (fs, value) = (self.fs.clone(), value.to_vec());
-        let (create, replace) = (flags & libc::XATTR_CREATE != 0, flags & libc::XATTR_REPLACE != 0);
-        let work = async move { fs.setxattr(ino.0, &name, &value, create, replace).await };
-        self.later(request, work, |r| answer_empty(reply, r));
+        guarded(|| self.set_xattr(request, ino.0, name, value, flags, reply));
     }
 
     fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        guarded(|| {
-            let Some(name) = name.to_str().map(str::to_owned) else { return reply.error(Errno::EOPNOTSUPP) };
-            if let Some(known) = self.fs.try_getxattr(ino.0, &name) {
-                return answer_xattr(reply, known, size);
-            }
-            let fs = self.fs.clone();
-            self.later(request, async move { fs.getxattr(ino.0, &name).await }, move |r| answer_xattr(reply, r, size));
-        });
+        guarded(|| self.get_xattr(request, ino.0, name, size, reply));
     }
 
-    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        guarded(|| {
-            let names = self
-                .fs
-                .listxattr(ino.0)
-                .map(|names| names.iter().flat_map(|name| name.bytes().chain(std::iter::once(0))).collect::<Vec<u8>>());
-            answer_xattr(reply, names, size);
-        });
+    fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        guarded(|| self.list_xattrs(request, ino.0, size, reply));
     }
 
-    fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        guarded(|| match name.to_str() {
-            Some(name) => answer_empty(reply, self.fs.removexattr(ino.0, name)),
-            None => reply.error(Errno::EOPNOTSUPP),
-        });
+    fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        guarded(|| self.remove_xattr(request, ino.0, name, reply));
     }
 
     fn fallocate(

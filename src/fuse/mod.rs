@@ -7,6 +7,7 @@ mod dirs;
 mod files;
 mod later;
 mod watch;
+mod xattrs;
 
 use crate::config::Settings;
 use crate::fs::Fs;

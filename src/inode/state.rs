@@ -88,6 +88,8 @@ pub struct State {
     pub meta_stored: u64,
     /// The modification time was set by a program (not by writing), and is to be stored as it is.
     pub mtime_set: bool,
+    /// A Content-Type that is being stored.
+    pub new_type: Option<Arc<str>>,
     /// Open handles.
     pub opens: u32,
     /// Open handles that can write: the close of one stores what waits.
@@ -133,6 +135,7 @@ impl State {
             meta_changes: 0,
             meta_stored: 0,
             mtime_set: false,
+            new_type: None,
             opens: 0,
             writers: 0,
             refused: false,

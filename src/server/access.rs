@@ -71,6 +71,44 @@ impl Permission {
     }
 }
 
+/// What somebody asks to do: the action by the name that policies have for it, and what a list must grant for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) action: &'static str,
+    pub(crate) permission: Permission,
+    /// The object; `None`: the bucket itself.
+    pub(crate) key: Option<&'a str>,
+    /// The prefix of a listing.
+    pub(crate) prefix: Option<&'a str>,
+}
+
+impl<'a> Ask<'a> {
+    /// Something with a bucket.
+    pub(crate) fn bucket(action: &'static str, permission: Permission) -> Self {
+        Self { action, permission, key: None, prefix: None }
+    }
+
+    /// Something with an object.
+    pub(crate) fn object(action: &'static str, permission: Permission, key: &'a str) -> Self {
+        Self { action, permission, key: Some(key), prefix: None }
+    }
+
+    /// To read an object.
+    pub(crate) fn get(key: &'a str) -> Self {
+        Self::object("s3:GetObject", Permission::Read, key)
+    }
+
+    /// To write an object.
+    pub(crate) fn put(key: &'a str) -> Self {
+        Self::object("s3:PutObject", Permission::Write, key)
+    }
+
+    /// To list what begins with this.
+    pub(crate) fn list(prefix: &'a str) -> Self {
+        Self { prefix: Some(prefix), ..Self::bucket("s3:ListBucket", Permission::Read) }
+    }
+}
+
 /// One line of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grant {

@@ -61,6 +61,11 @@ impl Users {
         self.read().values().any(|user| &*user.id == id)
     }
 
+    /// Whether this is a user of LDAP.
+    pub(crate) fn has_token(&self, id: &str) -> bool {
+        self.read().values().any(|user| &*user.id == id && user.secret.is_none())
+    }
+
     /// Finds out who sent the request. A token user's signature is taken out of it, so that nothing tries to verify it;
     /// the signature of a user with a secret key stays in.
     pub(crate) fn identify(&self, parts: &mut request::Parts, style: Style) -> S3Result<Caller> {

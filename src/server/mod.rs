@@ -11,6 +11,7 @@ mod http;
 mod log;
 mod operation;
 mod persist;
+mod policy;
 
 use std::fmt;
 use std::io;

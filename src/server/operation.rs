@@ -51,7 +51,9 @@ impl Operation {
                 if value("list-type").as_deref() == Some("2") { "ListObjectsV2" } else { "ListObjects" }
             }
             ("PUT", false, true) if has("acl") => "PutBucketAcl",
+            ("PUT", false, true) if has("policy") => "PutBucketPolicy",
             ("PUT", false, true) => "CreateBucket",
+            ("DELETE", false, true) if has("policy") => "DeleteBucketPolicy",
             ("DELETE", false, true) => "DeleteBucket",
             ("POST", false, true) if has("delete") => "DeleteObjects",
             ("HEAD", false, false) => "HeadObject",

@@ -66,6 +66,9 @@ impl Drop for Blob {
 pub(crate) struct BucketRecord {
     pub(crate) created_ms: u64,
     pub(crate) acl: Acl,
+    /// Its policy, as it was sent.
+    #[serde(default)]
+    pub(crate) policy: Option<String>,
 }
 
 /// What is kept of an object.

@@ -3,7 +3,7 @@
 use super::exchange::Extra;
 use super::retry::ASKING;
 use super::{Acl, ErrorKind, Grant, Grantee, Result, Store, StoreError};
-use aws_sdk_s3::types::{self, AccessControlPolicy, Owner, Permission, Tagging};
+use aws_sdk_s3::types::{self, AccessControlPolicy, BucketCannedAcl, ObjectCannedAcl, Owner, Permission, Tagging};
 
 impl Store {
     /// GetObjectAcl.
@@ -16,7 +16,7 @@ impl Store {
         read(OP, output.owner(), output.grants())
     }
 
-    /// PutObjectAcl: replaces the whole list.
+    /// PutObjectAcl: replaces the whole list. [`ErrorKind::UnknownGrantee`] for a user whom the service does not know.
     pub async fn put_acl(&self, key: &str, acl: &Acl) -> Result<()> {
         const OP: &str = "PutObjectAcl";
         let policy = policy(OP, acl)?;
@@ -29,6 +29,37 @@ impl Store {
                 .customize()
                 .interceptor(exchange)
                 .send()
+        });
+        call.await.map(|_| ()).map_err(refused)
+    }
+
+    /// PutObjectAcl with one of the lists that have a name (`private`, `public-read`).
+    pub async fn put_canned_acl(&self, key: &str, canned: &str) -> Result<()> {
+        const OP: &str = "PutObjectAcl";
+        let call = self.request(OP, key, self.store_for, ASKING, Extra::default(), |client, exchange| {
+            let acl = ObjectCannedAcl::from(canned);
+            client.put_object_acl().bucket(self.bucket()).key(key).acl(acl).customize().interceptor(exchange).send()
+        });
+        call.await.map(|_| ())
+    }
+
+    /// PutBucketAcl: replaces the whole list of the bucket.
+    pub async fn put_bucket_acl(&self, acl: &Acl) -> Result<()> {
+        const OP: &str = "PutBucketAcl";
+        let policy = policy(OP, acl)?;
+        let call = self.request(OP, "", self.store_for, ASKING, Extra::default(), |client, exchange| {
+            let call = client.put_bucket_acl().bucket(self.bucket()).access_control_policy(policy.clone());
+            call.customize().interceptor(exchange).send()
+        });
+        call.await.map(|_| ()).map_err(refused)
+    }
+
+    /// PutBucketAcl with one of the lists that have a name.
+    pub async fn put_canned_bucket_acl(&self, canned: &str) -> Result<()> {
+        const OP: &str = "PutBucketAcl";
+        let call = self.request(OP, "", self.store_for, ASKING, Extra::default(), |client, exchange| {
+            let acl = BucketCannedAcl::from(canned);
+            client.put_bucket_acl().bucket(self.bucket()).acl(acl).customize().interceptor(exchange).send()
         });
         call.await.map(|_| ())
     }
@@ -79,6 +110,16 @@ impl Store {
     }
 }
 
+/// RGW answers 400 InvalidArgument to a list that names a user whom it has never seen. (Groups that it does not know
+/// get the same; those are checked before.)
+fn refused(mut error: StoreError) -> StoreError {
+    if error.code == "InvalidArgument" {
+        error.kind = ErrorKind::UnknownGrantee;
+        error.message = "a grantee is not known to the service".into();
+    }
+    error
+}
+
 fn read(op: &'static str, owner: Option<&Owner>, grants: &[types::Grant]) -> Result<Acl> {
     let Some(owner) = owner.and_then(Owner::id) else {
         return Err(StoreError::local(ErrorKind::Server, op, "an access control list without owner"));
@@ -102,6 +143,7 @@ fn policy(op: &'static str, acl: &Acl) -> Result<AccessControlPolicy> {
         let who = match &grant.grantee {
             Grantee::Id(id) => types::Grantee::builder().r#type(types::Type::CanonicalUser).id(id),
             Grantee::Group(uri) => types::Grantee::builder().r#type(types::Type::Group).uri(uri),
+            Grantee::BucketOwner => continue,
         };
         let who = who.build().map_err(|e| StoreError::local(ErrorKind::BadRequest, op, e.to_string()))?;
         let permission = Permission::from(grant.permission.as_str());

@@ -1,8 +1,9 @@
-//! HEAD bucket.
+//! Buckets: to see them, to make and to remove them.
 
 use super::exchange::{Answer, Extra};
 use super::retry::ASKING;
-use super::{BucketInfo, ErrorKind, ListRequest, Result, Store};
+use super::{Body, BucketInfo, ErrorKind, ListRequest, Result, Store};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
 impl Store {
     /// HEAD bucket: does it exist, may we see it, how full is it. [`ErrorKind::NoSuchBucket`] for 404.
@@ -22,7 +23,7 @@ impl Store {
             // HEAD answers have no body: a listing tells a refused user from one that is not known.
             ErrorKind::Denied => {
                 // Below the mounted prefix: some may list no more than that.
-                let prefix = self.inner.config.probe_prefix.clone();
+                let prefix = self.place.probe_prefix.clone();
                 let one = ListRequest { prefix, max_keys: 1, ..ListRequest::default() };
                 match self.list(one).await {
                     Ok(_) => return Ok(BucketInfo::default()),
@@ -32,6 +33,58 @@ impl Store {
             _ => {}
         }
         Err(error)
+    }
+
+    /// Whether objects may be written below the place of probes, found out without writing: a part for an upload that
+    /// there is none of is refused for the one reason or for the other.
+    pub async fn may_write(&self) -> Result<bool> {
+        let key = format!("{}write", self.place.probe_prefix);
+        match self.upload_part(&key, "none", 1, Body::new()).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.kind {
+                ErrorKind::Denied => Ok(false),
+                ErrorKind::NoSuchUpload | ErrorKind::NotFound | ErrorKind::Quota | ErrorKind::BadRequest => Ok(true),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// The names of one's own buckets.
+    pub async fn list_buckets(&self) -> Result<Vec<String>> {
+        let (mut names, mut from) = (Vec::new(), None::<String>);
+        loop {
+            let call = self.request("ListBuckets", "", self.ask_for, ASKING, Extra::default(), |client, exchange| {
+                client.list_buckets().set_continuation_token(from.clone()).customize().interceptor(exchange).send()
+            });
+            let page = call.await?.output;
+            names.extend(page.buckets().iter().filter_map(|bucket| bucket.name()).map(str::to_owned));
+            match page.continuation_token() {
+                Some(token) if !token.is_empty() && from.as_deref() != Some(token) => from = Some(token.to_owned()),
+                _ => return Ok(names),
+            }
+        }
+    }
+
+    /// Makes the bucket. `location`: zone group and placement (`:placement`), else the service's own choice.
+    pub async fn create_bucket(&self, location: Option<&str>) -> Result<()> {
+        let call = self.request("CreateBucket", "", self.store_for, ASKING, Extra::default(), |client, exchange| {
+            let constraint = |text| {
+                let constraint = BucketLocationConstraint::from(text);
+                CreateBucketConfiguration::builder().location_constraint(constraint).build()
+            };
+            let call = client.create_bucket().bucket(self.bucket());
+            let call = call.set_create_bucket_configuration(location.map(constraint));
+            call.customize().interceptor(exchange).send()
+        });
+        call.await.map(|_| ())
+    }
+
+    /// Removes the bucket; [`ErrorKind::NotEmpty`] if anything is in it.
+    pub async fn delete_bucket(&self) -> Result<()> {
+        let call = self.request("DeleteBucket", "", self.store_for, ASKING, Extra::default(), |client, exchange| {
+            client.delete_bucket().bucket(self.bucket()).customize().interceptor(exchange).send()
+        });
+        call.await.map(|_| ())
     }
 }
 
@@ -43,6 +96,7 @@ fn info(answer: &Answer) -> BucketInfo {
         bytes: answer.number("x-rgw-bytes-used"),
         quota_bytes: quota("x-rgw-quota-bucket-size", "x-rgw-quota-user-size"),
         quota_objects: quota("x-rgw-quota-bucket-objects", "x-rgw-quota-user-objects"),
+        own: answer.header("x-rgw-quota-max-buckets").is_some(),
         server: answer.header("server").map(str::to_owned),
     }
 }

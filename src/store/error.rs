@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Unsupported,
     /// Bytes that arrived or were stored are not the bytes that were meant (Content-MD5, etag).
     Corrupt,
+    /// A grant to a user whom the service has never seen.
+    UnknownGrantee,
     /// Any other 4xx: our request was wrong.
     BadRequest,
     /// 5xx, 429, or an answer that makes no sense, until the deadline.

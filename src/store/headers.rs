@@ -93,6 +93,9 @@ fn object_headers(op: &'static str, headers: &ObjectHeaders) -> Result<HeaderLis
 
 /// `x-amz-grant-*`: one header a permission, all its grantees in it.
 pub(super) fn grant_headers(op: &'static str, grants: &[Grant]) -> Result<HeaderList> {
+    if !grants.is_empty() && grants.iter().all(|grant| grant.grantee == Grantee::BucketOwner) {
+        return Ok(vec![("x-amz-acl".to_owned(), "bucket-owner-full-control".to_owned())]);
+    }
     let mut list: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for grant in grants {
         let name = match grant.permission.as_str() {
@@ -106,6 +109,7 @@ pub(super) fn grant_headers(op: &'static str, grants: &[Grant]) -> Result<Header
         let (kind, who) = match &grant.grantee {
             Grantee::Id(id) => ("id", id),
             Grantee::Group(uri) => ("uri", uri),
+            Grantee::BucketOwner => continue,
         };
         if who.is_empty() || who.contains(['"', ',']) {
             return Err(bad(op, format!("the grantee {who:?} cannot be named in a header")));

@@ -27,6 +27,7 @@ mod meter;
 mod multipart;
 mod part_source;
 mod places;
+mod policy;
 mod quickack;
 mod quirks;
 mod read;
@@ -67,23 +68,29 @@ use std::time::Duration;
 /// Result of the store room.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// One bucket. Cheap to clone; all clones share connections, quirks and counters.
+/// One bucket. Cheap to clone; all clones share connections and counters, also those for other buckets.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    place: Arc<Place>,
     ask_for: Duration,
     store_for: Duration,
 }
 
+/// The bucket, and what was found out in it: a versioned one honours other conditions than the next.
+struct Place {
+    bucket: String,
+    probe_prefix: String,
+    quirks: tokio::sync::Mutex<Option<Quirks>>,
+}
+
 struct Inner {
-    config: StoreConfig,
     places: Places,
     clock: Arc<Clock>,
     warned_of_clock: AtomicBool,
     credentials: Arc<SharedCredentials>,
     limits: Limits,
     counters: Counters,
-    quirks: tokio::sync::Mutex<Option<Quirks>>,
     /// Whether the source of a part is decoded twice; see part_source.rs.
     decodes_twice: tokio::sync::Mutex<Option<bool>>,
     /// The `Server` header as last seen.
@@ -110,6 +117,7 @@ impl Store {
         let credentials = SharedCredentials::new(&config);
         let places = Places::new(&config, &clock, &credentials)?;
         let (ask_for, store_for) = (config.ask_for, config.store_for);
+        let place = Place::new(&config.bucket, &config.probe_prefix);
         let inner = Inner {
             places,
             clock,
@@ -117,18 +125,16 @@ impl Store {
             credentials,
             limits: Limits::new(config.max_connections),
             counters: Counters::default(),
-            quirks: tokio::sync::Mutex::new(None),
             decodes_twice: tokio::sync::Mutex::new(None),
             server: Mutex::new(None),
             stall: download::STALL,
-            config,
         };
-        Ok(Store { inner: Arc::new(inner), ask_for, store_for })
+        Ok(Store { inner: Arc::new(inner), place: Arc::new(place), ask_for, store_for })
     }
 
     /// The bucket's name.
     pub fn bucket(&self) -> &str {
-        &self.inner.config.bucket
+        &self.place.bucket
     }
 
     /// The service's address: the one of its names that is used now.
@@ -148,7 +154,12 @@ impl Store {
 
     /// The same store with another total time for each operation, say to fail fast at mount time.
     pub fn with_deadline(&self, total: Duration) -> Store {
-        Store { inner: self.inner.clone(), ask_for: total, store_for: total }
+        Store { ask_for: total, store_for: total, ..self.clone() }
+    }
+
+    /// Another bucket of the same service, by the same connections.
+    pub fn for_bucket(&self, bucket: &str, probe_prefix: &str) -> Store {
+        Store { place: Arc::new(Place::new(bucket, probe_prefix)), ..self.clone() }
     }
 
     /// Signs the next requests of this store and all its clones as someone else, or with a renewed token.
@@ -178,7 +189,7 @@ impl Store {
 
     /// What the service was found to honour; nothing if that was not tried yet, or is being tried now.
     pub fn known_quirks(&self) -> Option<Quirks> {
-        self.inner.quirks.try_lock().ok().and_then(|known| known.clone())
+        self.place.quirks.try_lock().ok().and_then(|known| known.clone())
     }
 
     /// One operation with nothing special about it: attempts until the deadline.
@@ -212,6 +223,12 @@ impl Store {
                 *server = Some(name.to_owned());
             }
         }
+    }
+}
+
+impl Place {
+    fn new(bucket: &str, probe_prefix: &str) -> Place {
+        Place { bucket: bucket.to_owned(), probe_prefix: probe_prefix.to_owned(), quirks: Default::default() }
     }
 }
 

@@ -23,7 +23,7 @@ impl Store {
             return Ok(twice);
         }
         let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
-        let source = format!("{}{id}-%41", self.inner.config.probe_prefix);
+        let source = format!("{}{id}-%41", self.place.probe_prefix);
         let twice = self.probe_part_source(&source).await;
         let deleted = self.delete(&source).await;
         let twice = twice?;

@@ -15,7 +15,7 @@ impl Store {
     /// deleted again; later calls answer from memory.
     pub async fn quirks(&self) -> Result<Quirks> {
         // Holding the lock while probing makes other callers wait for the one probe.
-        let mut known = self.inner.quirks.lock().await;
+        let mut known = self.place.quirks.lock().await;
         if let Some(quirks) = &*known {
             return Ok(quirks.clone());
         }
@@ -35,7 +35,7 @@ impl Store {
 
     async fn probe(&self) -> Result<Quirks> {
         let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
-        let key = |what: &str| format!("{}{id}-{what}", self.inner.config.probe_prefix);
+        let key = |what: &str| format!("{}{id}-{what}", self.place.probe_prefix);
         let keys = [key("absent"), key("quoted"), key("plain"), key("complete")];
         let (absent, quoted, plain, complete) = tokio::join!(
             self.probe_absent(&keys[0]),

@@ -5,7 +5,7 @@ use super::errors_from_sdk::{Failure, Outcome};
 use super::exchange::Extra;
 use super::headers::{is_encrypted, object_info, parse_content_range, quoted, range_header};
 use super::retry::{ASKING, Done, Tries};
-use super::{ETag, ErrorKind, GetRequest, ObjectInfo, Result, Store, StoreError};
+use super::{ETag, ErrorKind, GetRequest, ListRequest, ObjectInfo, Result, Store, StoreError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_smithy_types::byte_stream::ByteStream;
 use md5::Digest;
@@ -42,7 +42,22 @@ impl Store {
                 }
                 Err(failure) => failure,
             };
-            tries.again(failure).await?;
+            match tries.again(failure).await {
+                Err(error) if error.kind == ErrorKind::Denied => return Err(self.missing_or_denied(key, error).await),
+                ended => ended?,
+            }
+        }
+    }
+
+    /// RGW before 20 answers 403 to a missing key if the user may list only what begins with some prefix. Then a listing
+    /// tells the truth; where nothing may be listed, a refusal stays one.
+    async fn missing_or_denied(&self, key: &str, error: StoreError) -> StoreError {
+        let one = ListRequest { prefix: key.to_owned(), max_keys: 1, ..ListRequest::default() };
+        match self.list(one).await {
+            Ok(page) if page.objects.first().is_none_or(|entry| entry.key != key) => {
+                StoreError { kind: ErrorKind::NotFound, ..error }
+            }
+            _ => error,
         }
     }
 
@@ -55,7 +70,12 @@ impl Store {
         loop {
             match self.open(&mut tries, key, &request).await {
                 Ok(opened) => return Ok(GetBody::new(self.clone(), key, opened)),
-                Err(failure) => tries.again(failure).await?,
+                Err(failure) => match tries.again(failure).await {
+                    Err(error) if error.kind == ErrorKind::Denied => {
+                        return Err(self.missing_or_denied(key, error).await);
+                    }
+                    ended => ended?,
+                },
             }
         }
     }

@@ -102,7 +102,7 @@ pub(super) fn explain(mut failure: Box<Failure>, extra: &Extra) -> Box<Failure> 
     let bytes: usize = extra.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
     let error = &mut failure.error;
     if error.kind == ErrorKind::NotFound && has_grants(extra) {
-        error.kind = ErrorKind::BadRequest;
+        error.kind = ErrorKind::UnknownGrantee;
         error.message = "a grantee is not known to the service".into();
     } else if error.kind == ErrorKind::BadRequest && error.code.is_empty() && bytes > MANY_HEADERS {
         error.kind = ErrorKind::MetadataTooLarge;

@@ -156,6 +156,9 @@ pub enum Grantee {
     Id(String),
     /// A group by URI (`http://acs.amazonaws.com/groups/global/AllUsers`).
     Group(String),
+    /// Whoever owns the bucket, beside the writer himself. With a write only, with `FULL_CONTROL`, and alone: the
+    /// service takes lists by name or grants, not both. Beside other grants it is left out.
+    BucketOwner,
 }
 
 /// The access control list of a bucket or an object.
@@ -227,6 +230,8 @@ pub struct BucketInfo {
     pub quota_bytes: Option<u64>,
     /// The smaller of bucket and user quota in objects.
     pub quota_objects: Option<u64>,
+    /// The bucket is the asker's own: RGW tells only the owner about quotas.
+    pub own: bool,
     /// The `Server` header.
     pub server: Option<String>,
 }

@@ -10,6 +10,10 @@ use super::{Body, Condition, ETag, ErrorKind, Result, Store, StoreError, Stored,
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use futures::stream::StreamExt;
+
+/// Deletions at the same time where each key is a request.
+const ABREAST: usize = 16;
 
 impl Store {
     /// PUT object in one request, with Content-MD5; the answer's etag is compared. For [`Condition::Match`] the form
@@ -104,8 +108,30 @@ impl Store {
             }
         }
         for chunk in plain.chunks(1000) {
-            let chunk = chunk.iter().map(|key| (*key).clone()).collect();
-            refused.extend(self.delete_chunk(chunk).await?);
+            let chunk: Vec<String> = chunk.iter().map(|key| (*key).clone()).collect();
+            match self.delete_chunk(chunk.clone()).await {
+                // RGW before 20 asks for a right on the bucket where a policy gives one on its keys.
+                Err(error) if error.kind == ErrorKind::Denied => refused.extend(self.delete_each(&chunk).await?),
+                done => refused.extend(done?),
+            }
+        }
+        Ok(refused)
+    }
+
+    /// One request a key.
+    async fn delete_each(&self, keys: &[String]) -> Result<Vec<(String, StoreError)>> {
+        let deletes = futures::stream::iter(keys.to_vec()).map(|key| async move {
+            let deleted = self.delete(&key).await;
+            (key, deleted)
+        });
+        let done: Vec<_> = deletes.buffer_unordered(ABREAST).collect().await;
+        let mut refused = Vec::new();
+        for (key, deleted) in done {
+            match deleted {
+                Ok(()) => {}
+                Err(error) if error.kind == ErrorKind::Denied => refused.push((key, error)),
+                Err(error) => return Err(error),
+            }
         }
         Ok(refused)
     }

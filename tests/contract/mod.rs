@@ -5,10 +5,12 @@
 
 mod list;
 mod objects;
+mod policy;
 mod write;
 
 pub use list::*;
 pub use objects::*;
+pub use policy::*;
 pub use write::*;
 
 /// Hands the names of all cases to a macro that makes tests of them.
@@ -29,6 +31,7 @@ macro_rules! each_case {
             multipart_uploads,
             copies,
             access_control_lists,
+            buckets_and_policies,
             tags,
             deleting_many,
             one_request_each,
@@ -51,6 +54,8 @@ pub struct Target {
     pub access_key: String,
     pub secret_key: String,
     pub ca_file: Option<PathBuf>,
+    /// The token of bob_wsu, another user.
+    pub bob: String,
 }
 
 impl Target {
@@ -67,6 +72,12 @@ impl Target {
 
     pub fn store(&self) -> Store {
         Store::new(self.config()).expect("the configuration is good")
+    }
+
+    /// Somebody who owns nothing here.
+    pub fn other(&self) -> Store {
+        let credentials = Credentials { access_key: self.bob.clone(), secret_key: String::new() };
+        Store::new(StoreConfig { credentials, ..self.config() }).expect("the configuration is good")
     }
 }
 

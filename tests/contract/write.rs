@@ -231,7 +231,7 @@ pub async fn access_control_lists(target: &Target) {
         store.copy(&key, None, &copy, None, &unknown).await.err(),
         store.put_acl(&key, &Acl { owner: owner.clone(), grants: unknown.clone() }).await.err(),
     ] {
-        assert_eq!(error.map(|e| e.kind), Some(ErrorKind::BadRequest));
+        assert_eq!(error.map(|e| e.kind), Some(ErrorKind::UnknownGrantee));
     }
     let missing = store.copy(&format!("{p}none"), None, &copy, None, &shared).await.unwrap_err();
     assert_eq!(missing.kind, ErrorKind::NotFound);

@@ -38,7 +38,7 @@ impl Mount {
         Mount { at, how: None }
     }
 
-    pub(super) fn new(folder: &Path, endpoint: &str, source: &str, flags: &[&str]) -> Mount {
+    pub fn new(folder: &Path, endpoint: &str, source: &str, flags: &[&str]) -> Mount {
         let folder = folder.canonicalize().unwrap();
         let at = tempfile::Builder::new().prefix("mount-").tempdir_in(&folder).unwrap().keep();
         let flags = flags.iter().map(|flag| flag.to_string()).collect();

@@ -3,7 +3,7 @@
 use s3s::dto;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::super::access::{Acl, Permission};
+use super::super::access::{Acl, Ask, Permission};
 use super::{Backend, acl, caller, error};
 
 impl Backend {
@@ -12,7 +12,8 @@ impl Backend {
         req: S3Request<dto::GetObjectAclInput>,
     ) -> S3Result<S3Response<dto::GetObjectAclOutput>> {
         let bucket = self.bucket(&req.input.bucket)?;
-        let object = self.object_for(&bucket, &req.input.key, &caller(&req.extensions), Permission::ReadAcp)?;
+        let ask = Ask::object("s3:GetObjectAcl", Permission::ReadAcp, &req.input.key);
+        let object = self.object_for(&bucket, &req.input.key, &caller(&req.extensions), ask)?;
         Ok(S3Response::new(dto::GetObjectAclOutput {
             owner: Some(acl::owner(&object.acl.owner)),
             grants: Some(acl::to_xml(&object.acl)),
@@ -28,7 +29,8 @@ impl Backend {
         let bucket = self.bucket(&req.input.bucket)?;
         let bucket_owner = bucket.acl().owner.clone();
         let list = req.input.access_control_policy.as_ref();
-        self.change(&bucket, &req.input.key, &caller(&req.extensions), Permission::WriteAcp, |object| {
+        let ask = Ask::object("s3:PutObjectAcl", Permission::WriteAcp, &req.input.key);
+        self.change(&bucket, &req.input.key, &caller(&req.extensions), ask, |object| {
             object.acl = self.new_acl(&req.headers, list, &object.acl.owner, &bucket_owner)?;
             Ok(())
         })?;
@@ -39,7 +41,11 @@ impl Backend {
         &self,
         req: S3Request<dto::GetBucketAclInput>,
     ) -> S3Result<S3Response<dto::GetBucketAclOutput>> {
-        let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::ReadAcp)?;
+        let bucket = self.bucket_for(
+            &req.input.bucket,
+            &caller(&req.extensions),
+            Ask::bucket("s3:GetBucketAcl", Permission::ReadAcp),
+        )?;
         let acl = bucket.acl();
         Ok(S3Response::new(dto::GetBucketAclOutput {
             owner: Some(acl::owner(&acl.owner)),
@@ -51,7 +57,11 @@ impl Backend {
         &self,
         req: S3Request<dto::PutBucketAclInput>,
     ) -> S3Result<S3Response<dto::PutBucketAclOutput>> {
-        let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::WriteAcp)?;
+        let bucket = self.bucket_for(
+            &req.input.bucket,
+            &caller(&req.extensions),
+            Ask::bucket("s3:PutBucketAcl", Permission::WriteAcp),
+        )?;
         let owner = bucket.acl().owner.clone();
         let acl = self.new_acl(&req.headers, req.input.access_control_policy.as_ref(), &owner, "")?;
         bucket.set_acl(acl);

@@ -9,7 +9,7 @@ use s3s::dto::StreamingBlob;
 use s3s::route::S3Route;
 use s3s::{Body as HttpBody, S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use super::super::access::Permission;
+use super::super::access::Ask;
 use super::body::Body;
 use super::conditions::{self, text};
 use super::model::{Object, now};
@@ -74,7 +74,7 @@ impl Backend {
         let position = query(&req.uri, "position").and_then(|position| position.parse().ok());
         let position: u64 = position.ok_or_else(|| s3_error!(InvalidArgument))?;
         let who = caller(&req.extensions);
-        let bucket = self.bucket_for(bucket, &who, Permission::Write)?;
+        let bucket = self.bucket_for(bucket, &who, Ask::put(key))?;
         let headers = attributes::from_request(&req.headers, self.style)?;
         let tags = tags::from_header(text(&req.headers, "x-amz-tagging"))?;
         let acl = self.acl_of_new(&req.headers, who.id(), &bucket)?;

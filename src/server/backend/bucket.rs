@@ -5,11 +5,14 @@ use s3s::dto;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::Style;
-use super::super::access::{Acl, Permission};
+use super::super::access::{Acl, Ask, Permission};
 use super::{Backend, acl, caller, error};
 
 /// RGW's `rgw_max_buckets` as it is set by default.
 const MAX_BUCKETS: i64 = 1000;
+
+/// The only placement, as RGW has it by default.
+const PLACEMENT: &str = ":default-placement";
 
 impl Backend {
     pub(super) fn create_bucket(
@@ -21,6 +24,13 @@ impl Backend {
             return Err(s3_error!(AccessDenied));
         }
         let name = req.input.bucket;
+        let place = req.input.create_bucket_configuration.and_then(|asked| asked.location_constraint);
+        // Zone group and placement, of which there is one each.
+        if !matches!(place.as_ref().map_or("", |place| place.as_str()), "" | "default" | PLACEMENT)
+            && place.as_ref().is_none_or(|place| place.as_str() != ["default", PLACEMENT].concat())
+        {
+            return Err(error::custom(http::StatusCode::BAD_REQUEST, "InvalidLocationConstraint"));
+        }
         let output = dto::CreateBucketOutput::default();
         if let Some(bucket) = self.all_buckets().get(&name) {
             // To create one's own bucket again is no error in RGW.
@@ -36,7 +46,11 @@ impl Backend {
         &self,
         req: S3Request<dto::DeleteBucketInput>,
     ) -> S3Result<S3Response<dto::DeleteBucketOutput>> {
-        let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::Write)?;
+        let bucket = self.bucket_for(
+            &req.input.bucket,
+            &caller(&req.extensions),
+            Ask::bucket("s3:DeleteBucket", Permission::Write),
+        )?;
         let mut all = self.all_buckets_mut();
         if !bucket.index().objects.is_empty() {
             return Err(s3_error!(BucketNotEmpty));
@@ -53,7 +67,7 @@ impl Backend {
         req: S3Request<dto::HeadBucketInput>,
     ) -> S3Result<S3Response<dto::HeadBucketOutput>> {
         let caller = caller(&req.extensions);
-        let bucket = self.bucket_for(&req.input.bucket, &caller, Permission::Read)?;
+        let bucket = self.bucket_for(&req.input.bucket, &caller, Ask::bucket("s3:ListBucket", Permission::Read))?;
         let mut headers = HeaderMap::new();
         let mut add = |name: &'static str, value: i64| {
             headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
@@ -67,12 +81,21 @@ impl Backend {
         }
         // Only the owner learns about quotas.
         if bucket.acl().owner == caller.id() {
-            let quota = self.limits.quota_bytes.map_or(-1, |quota| quota as i64);
-            add("x-rgw-quota-user-size", -1);
-            add("x-rgw-quota-user-objects", -1);
             add("x-rgw-quota-max-buckets", MAX_BUCKETS);
-            add("x-rgw-quota-bucket-size", quota);
-            add("x-rgw-quota-bucket-objects", -1);
+            let quota = self.limits.quota_bytes.map(|quota| quota as i64);
+            for (name, limit) in [
+                ("x-rgw-quota-user-size", None),
+                ("x-rgw-quota-user-objects", None),
+                ("x-rgw-quota-bucket-size", quota),
+                ("x-rgw-quota-bucket-objects", None),
+            ] {
+                // Release 16 shows that there is none, release 20 is silent.
+                match limit {
+                    Some(limit) => add(name, limit),
+                    None if self.style == Style::Rgw16 => add(name, -1),
+                    None => {}
+                }
+            }
         }
         Ok(S3Response::with_headers(dto::HeadBucketOutput::default(), headers))
     }
@@ -108,7 +131,8 @@ impl Backend {
         &self,
         req: S3Request<dto::GetBucketLocationInput>,
     ) -> S3Result<S3Response<dto::GetBucketLocationOutput>> {
-        self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::Read)?;
+        let ask = Ask::bucket("s3:GetBucketLocation", Permission::Read);
+        self.bucket_for(&req.input.bucket, &caller(&req.extensions), ask)?;
         let location_constraint = Some("default".to_owned().into());
         Ok(S3Response::new(dto::GetBucketLocationOutput { location_constraint }))
     }
@@ -117,7 +141,8 @@ impl Backend {
         &self,
         req: S3Request<dto::GetBucketVersioningInput>,
     ) -> S3Result<S3Response<dto::GetBucketVersioningOutput>> {
-        self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::Read)?;
+        let ask = Ask::bucket("s3:GetBucketVersioning", Permission::Read);
+        self.bucket_for(&req.input.bucket, &caller(&req.extensions), ask)?;
         Ok(S3Response::new(dto::GetBucketVersioningOutput::default()))
     }
 }

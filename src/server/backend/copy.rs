@@ -4,7 +4,7 @@ use s3s::dto;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::Style;
-use super::super::access::{Caller, Permission};
+use super::super::access::{Ask, Caller};
 use super::conditions::{self, text};
 use super::model::{Bucket, Object, now};
 use super::{Backend, attributes, caller, tags};
@@ -21,7 +21,7 @@ impl Backend {
             return Err(s3_error!(InvalidArgument));
         };
         let bucket = self.bucket(bucket)?;
-        let object = self.object_for(&bucket, key, caller, Permission::Read)?;
+        let object = self.object_for(&bucket, key, caller, Ask::get(key))?;
         Ok((bucket, object))
     }
 
@@ -30,7 +30,7 @@ impl Backend {
         req: S3Request<dto::CopyObjectInput>,
     ) -> S3Result<S3Response<dto::CopyObjectOutput>> {
         let who = caller(&req.extensions);
-        let target = self.bucket_for(&req.input.bucket, &who, Permission::Write)?;
+        let target = self.bucket_for(&req.input.bucket, &who, Ask::put(&req.input.key))?;
         let (source_bucket, source) = self.copy_source(&req.input.copy_source, &who)?;
         if self.style == Style::Rgw20 {
             conditions::check_read(&req.headers, &source, &conditions::COPY_SOURCE)?;

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::{self, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::super::access::Permission;
+use super::super::access::Ask;
 use super::model::Object;
 use super::{Backend, acl, caller};
 
@@ -144,7 +144,7 @@ fn is_url(encoding: Option<dto::EncodingType>) -> bool {
 impl Backend {
     fn list_page<T>(&self, req: &S3Request<T>, query: &Query) -> S3Result<Page<Arc<Object>>> {
         let bucket = self.bucket(&query.bucket)?;
-        if !bucket.acl().allows(&caller(&req.extensions), Permission::Read) {
+        if !self.allows(&bucket, &caller(&req.extensions), Ask::list(&query.prefix), None) {
             return Err(s3_error!(AccessDenied));
         }
         let index = bucket.index();

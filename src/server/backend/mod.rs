@@ -14,6 +14,7 @@ mod list;
 mod model;
 mod multipart;
 mod object;
+mod policy_ops;
 mod range;
 mod request;
 mod service;
@@ -26,9 +27,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use s3s::{S3Result, s3_error};
 
-use super::access::{Acl, Caller, Permission};
+use super::access::{Acl, Ask, Caller, Permission};
 use super::auth::Users;
 use super::persist::{BucketRecord, Disk};
+use super::policy::{Policy, Verdict, Who};
 use super::{Limits, ServerConfig, Style};
 use model::{Bucket, Object, millis};
 
@@ -57,6 +59,7 @@ impl Backend {
             let (opened, loaded) = Disk::open(root)?;
             for found in loaded.buckets {
                 let bucket = Bucket::new(&found.name, model::from_millis(found.record.created_ms), found.record.acl);
+                bucket.set_policy(found.record.policy.as_deref().and_then(Policy::parse));
                 let mut index = bucket.index_mut();
                 for (id, record) in found.objects {
                     let (key, object) = Object::from_record(id, record, &loaded.blobs);
@@ -108,7 +111,8 @@ impl Backend {
 
     fn save_bucket(&self, bucket: &Bucket) -> io::Result<()> {
         let Some(disk) = &self.disk else { return Ok(()) };
-        let record = BucketRecord { created_ms: millis(bucket.created), acl: bucket.acl().clone() };
+        let policy = bucket.policy().map(|policy| policy.text.clone());
+        let record = BucketRecord { created_ms: millis(bucket.created), acl: bucket.acl().clone(), policy };
         disk.save_bucket(&bucket.name, &record)
     }
 
@@ -117,17 +121,46 @@ impl Backend {
     }
 
     /// The bucket, if the caller may do that in it.
-    fn bucket_for(&self, name: &str, caller: &Caller, permission: Permission) -> S3Result<Arc<Bucket>> {
+    fn bucket_for(&self, name: &str, caller: &Caller, ask: Ask<'_>) -> S3Result<Arc<Bucket>> {
         let bucket = self.bucket(name)?;
-        if bucket.acl().allows(caller, permission) { Ok(bucket) } else { Err(s3_error!(AccessDenied)) }
+        if self.allows(&bucket, caller, ask, None) { Ok(bucket) } else { Err(s3_error!(AccessDenied)) }
+    }
+
+    /// Whether the caller may do that, by the bucket's policy, else by the list of the object or of the bucket.
+    fn allows(&self, bucket: &Bucket, caller: &Caller, ask: Ask<'_>, object: Option<&Object>) -> bool {
+        if let Some(policy) = bucket.policy() {
+            let id = caller.0.as_deref();
+            let who = Who { id, token: id.is_some_and(|id| self.users.has_token(id)) };
+            let resource = match ask.key {
+                Some(key) => format!("arn:aws:s3:::{}/{key}", bucket.name),
+                None => format!("arn:aws:s3:::{}", bucket.name),
+            };
+            match policy.verdict(who, ask.action, &resource, ask.prefix) {
+                Verdict::Allow => return true,
+                Verdict::Deny => return false,
+                Verdict::Silent => {}
+            }
+        }
+        match object {
+            Some(object) => object.acl.allows(caller, ask.permission),
+            None => bucket.acl().allows(caller, ask.permission),
+        }
     }
 
     /// The object, if the caller may do that to it. Who may not list a bucket does not learn what is not in it.
-    fn object_for(&self, bucket: &Bucket, key: &str, caller: &Caller, permission: Permission) -> S3Result<Arc<Object>> {
+    fn object_for(&self, bucket: &Bucket, key: &str, caller: &Caller, ask: Ask<'_>) -> S3Result<Arc<Object>> {
         match bucket.object(key) {
-            Some(object) if object.acl.allows(caller, permission) => Ok(object),
-            None if bucket.acl().allows(caller, Permission::Read) => Err(s3_error!(NoSuchKey)),
+            Some(object) if self.allows(bucket, caller, ask, Some(&object)) => Ok(object),
+            None if self.allows(bucket, caller, self.ask_to_miss(key), None) => Err(s3_error!(NoSuchKey)),
             _ => Err(s3_error!(AccessDenied)),
+        }
+    }
+
+    /// What one must be allowed to do to learn that there is no such key: to list it, before release 20 to list all.
+    fn ask_to_miss<'a>(&self, key: &'a str) -> Ask<'a> {
+        match self.style {
+            Style::Rgw16 => Ask::bucket("s3:ListBucket", Permission::Read),
+            Style::Rgw20 => Ask::list(key),
         }
     }
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::super::access::Acl;
 use super::super::persist::{Blob, ObjectRecord};
+use super::super::policy::Policy;
 use super::body::{Body, Segment};
 
 /// An object; it is replaced, never changed.
@@ -64,6 +65,7 @@ pub(crate) struct Bucket {
     pub(crate) name: String,
     pub(crate) created: SystemTime,
     acl: RwLock<Acl>,
+    policy: RwLock<Option<Arc<Policy>>>,
     index: RwLock<Index>,
     uploads: Mutex<HashMap<String, Upload>>,
 }
@@ -74,6 +76,7 @@ impl Bucket {
             name: name.to_owned(),
             created,
             acl: RwLock::new(acl),
+            policy: RwLock::default(),
             index: RwLock::default(),
             uploads: Mutex::default(),
         }
@@ -85,6 +88,14 @@ impl Bucket {
 
     pub(crate) fn set_acl(&self, acl: Acl) {
         *self.acl.write().unwrap_or_else(PoisonError::into_inner) = acl;
+    }
+
+    pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_policy(&self, policy: Option<Policy>) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy.map(Arc::new);
     }
 
     /// The objects, for reading. Taken after `uploads` if both are needed.

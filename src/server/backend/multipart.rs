@@ -8,7 +8,7 @@ use s3s::dto;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::Style;
-use super::super::access::Permission;
+use super::super::access::{Ask, Permission};
 use super::body::{Body, md5_of};
 use super::conditions::{self, text};
 use super::list::page;
@@ -50,7 +50,7 @@ impl Backend {
         req: S3Request<dto::CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<dto::CreateMultipartUploadOutput>> {
         let who = caller(&req.extensions);
-        let bucket = self.bucket_for(&req.input.bucket, &who, Permission::Write)?;
+        let bucket = self.bucket_for(&req.input.bucket, &who, Ask::put(&req.input.key))?;
         let upload = Upload {
             key: req.input.key.clone(),
             initiator: who.id().to_owned(),
@@ -98,7 +98,7 @@ impl Backend {
         req: S3Request<dto::UploadPartInput>,
     ) -> S3Result<S3Response<dto::UploadPartOutput>> {
         let input = req.input;
-        let bucket = self.bucket_for(&input.bucket, &caller(&req.extensions), Permission::Write)?;
+        let bucket = self.bucket_for(&input.bucket, &caller(&req.extensions), Ask::put(&input.key))?;
         let number = self.check_part(&bucket, &input.key, &input.upload_id, input.part_number)?;
         let (body, md5) = self.receive(&req.headers, input.body, &bucket, self.limits.max_put).await?;
         self.store_part(&bucket, &input.upload_id, number, Part { body, md5, modified: now() })?;
@@ -113,7 +113,7 @@ impl Backend {
     ) -> S3Result<S3Response<dto::UploadPartCopyOutput>> {
         let who = caller(&req.extensions);
         let input = req.input;
-        let bucket = self.bucket_for(&input.bucket, &who, Permission::Write)?;
+        let bucket = self.bucket_for(&input.bucket, &who, Ask::put(&input.key))?;
         let number = self.check_part(&bucket, &input.key, &input.upload_id, input.part_number)?;
         let (_, source) = self.copy_source(&input.copy_source, &who)?;
         let body = match &input.copy_source_range {
@@ -140,7 +140,7 @@ impl Backend {
         req: S3Request<dto::CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<dto::CompleteMultipartUploadOutput>> {
         let input = req.input;
-        let bucket = self.bucket_for(&input.bucket, &caller(&req.extensions), Permission::Write)?;
+        let bucket = self.bucket_for(&input.bucket, &caller(&req.extensions), Ask::put(&input.key))?;
         let named = named_parts(input.multipart_upload)?;
         let etag = etag_of_parts(named.values());
         let mut uploads = bucket.uploads();
@@ -208,7 +208,8 @@ impl Backend {
         &self,
         req: S3Request<dto::AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<dto::AbortMultipartUploadOutput>> {
-        let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::Write)?;
+        let ask = Ask::object("s3:AbortMultipartUpload", Permission::Write, &req.input.key);
+        let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), ask)?;
         let mut uploads = bucket.uploads();
         if uploads.get(&req.input.upload_id).is_none_or(|upload| upload.key != req.input.key) {
             return Err(s3_error!(NoSuchUpload));
@@ -221,7 +222,8 @@ impl Backend {
 
     pub(super) fn list_parts(&self, req: S3Request<dto::ListPartsInput>) -> S3Result<S3Response<dto::ListPartsOutput>> {
         let input = req.input;
-        let bucket = self.bucket_for(&input.bucket, &caller(&req.extensions), Permission::Write)?;
+        let ask = Ask::object("s3:ListMultipartUploadParts", Permission::Write, &input.key);
+        let bucket = self.bucket_for(&input.bucket, &caller(&req.extensions), ask)?;
         let uploads = bucket.uploads();
         let upload = uploads.get(&input.upload_id).filter(|upload| upload.key == input.key);
         let upload = upload.ok_or_else(|| s3_error!(NoSuchUpload))?;
@@ -261,7 +263,8 @@ impl Backend {
         req: S3Request<dto::ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<dto::ListMultipartUploadsOutput>> {
         let input = req.input;
-        let bucket = self.bucket_for(&input.bucket, &caller(&req.extensions), Permission::Read)?;
+        let ask = Ask::bucket("s3:ListBucketMultipartUploads", Permission::Read);
+        let bucket = self.bucket_for(&input.bucket, &caller(&req.extensions), ask)?;
         // Ordered by key and then by id; NUL is in no key, so it keeps the two apart.
         let uploads = bucket.uploads();
         let ordered: BTreeMap<String, Arc<(String, dto::MultipartUpload)>> = uploads

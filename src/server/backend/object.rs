@@ -8,7 +8,7 @@ use s3s::dto::{self, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::Style;
-use super::super::access::{Acl, Caller, Permission};
+use super::super::access::{Acl, Ask, Caller, Permission};
 use super::body::{Body, Receiver};
 use super::checksums::Checksums;
 use super::conditions::{self, text};
@@ -25,7 +25,7 @@ struct Read {
 
 impl Backend {
     fn read<T>(&self, req: &S3Request<T>, bucket: &str, key: &str, part: Option<i32>) -> S3Result<Read> {
-        let object = self.object_for(&*self.bucket(bucket)?, key, &caller(&req.extensions), Permission::Read)?;
+        let object = self.object_for(&*self.bucket(bucket)?, key, &caller(&req.extensions), Ask::get(key))?;
         conditions::check_read(&req.headers, &object, &conditions::READ)?;
         let len = object.body.len();
         // RGW ignores partNumber before release 20.
@@ -135,7 +135,7 @@ impl Backend {
         req: S3Request<dto::PutObjectInput>,
     ) -> S3Result<S3Response<dto::PutObjectOutput>> {
         let who = caller(&req.extensions);
-        let bucket = self.bucket_for(&req.input.bucket, &who, Permission::Write)?;
+        let bucket = self.bucket_for(&req.input.bucket, &who, Ask::put(&req.input.key))?;
         let headers = attributes::from_request(&req.headers, self.style)?;
         let tags = tags::from_header(text(&req.headers, "x-amz-tagging"))?;
         let acl = self.acl_of_new(&req.headers, who.id(), &bucket)?;
@@ -170,7 +170,8 @@ impl Backend {
         &self,
         req: S3Request<dto::DeleteObjectInput>,
     ) -> S3Result<S3Response<dto::DeleteObjectOutput>> {
-        let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::Write)?;
+        let ask = Ask::object("s3:DeleteObject", Permission::Write, &req.input.key);
+        let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), ask)?;
         let check = |current: Option<&Object>| conditions::check_delete(&req.headers, current, self.style);
         self.remove(&bucket, &req.input.key, check)?;
         Ok(S3Response::new(dto::DeleteObjectOutput::default()))
@@ -186,7 +187,13 @@ impl Backend {
         if delete.objects.len() > MOST {
             return Err(s3_error!(MalformedXML));
         }
-        let bucket = self.bucket_for(&req.input.bucket, &caller(&req.extensions), Permission::Write)?;
+        // Release 16 asks for the right to delete the bucket's own name, release 20 each key.
+        let who = caller(&req.extensions);
+        let bucket = self.bucket(&req.input.bucket)?;
+        let all = Ask::bucket("s3:DeleteObject", Permission::Write);
+        if self.style == Style::Rgw16 && !self.allows(&bucket, &who, all, None) {
+            return Err(s3_error!(AccessDenied));
+        }
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for object in delete.objects {
             let check = |current: Option<&Object>| match (&object.e_tag, current, self.style) {
@@ -195,7 +202,10 @@ impl Backend {
                 }
                 _ => Ok(()),
             };
-            match self.remove(&bucket, &object.key, check) {
+            let ask = Ask::object("s3:DeleteObject", Permission::Write, &object.key);
+            let allowed = self.style == Style::Rgw16 || self.allows(&bucket, &who, ask, None);
+            let removed = if allowed { self.remove(&bucket, &object.key, check) } else { Err(s3_error!(AccessDenied)) };
+            match removed {
                 Ok(()) => deleted.push(dto::DeletedObject { key: Some(object.key), ..Default::default() }),
                 Err(error) => errors.push(dto::Error {
                     key: Some(object.key),
@@ -214,7 +224,8 @@ impl Backend {
         req: S3Request<dto::GetObjectTaggingInput>,
     ) -> S3Result<S3Response<dto::GetObjectTaggingOutput>> {
         let bucket = self.bucket(&req.input.bucket)?;
-        let object = self.object_for(&bucket, &req.input.key, &caller(&req.extensions), Permission::Read)?;
+        let ask = Ask::object("s3:GetObjectTagging", Permission::Read, &req.input.key);
+        let object = self.object_for(&bucket, &req.input.key, &caller(&req.extensions), ask)?;
         let tag_set = tags::to_xml(&object.tags);
         Ok(S3Response::new(dto::GetObjectTaggingOutput { tag_set, version_id: None }))
     }
@@ -228,7 +239,8 @@ impl Backend {
         tags: &[(String, String)],
     ) -> S3Result<()> {
         let bucket = self.bucket(bucket)?;
-        self.change(&bucket, key, &caller(&req.extensions), Permission::Write, |object| {
+        let ask = Ask::object("s3:PutObjectTagging", Permission::Write, key);
+        self.change(&bucket, key, &caller(&req.extensions), ask, |object| {
             object.tags = tags.to_vec();
             Ok(())
         })
@@ -240,11 +252,11 @@ impl Backend {
         bucket: &Bucket,
         key: &str,
         caller: &Caller,
-        permission: Permission,
+        ask: Ask<'_>,
         change: impl Fn(&mut Object) -> S3Result<()>,
     ) -> S3Result<()> {
         loop {
-            let object = self.object_for(bucket, key, caller, permission)?;
+            let object = self.object_for(bucket, key, caller, ask)?;
             let mut changed = Object { modified: now(), ..Object::clone(&object) };
             change(&mut changed)?;
             let mut same = false;

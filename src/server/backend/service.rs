@@ -38,14 +38,6 @@ macro_rules! operations {
 
             // What a bucket may have and does not have here. RGW names what is missing.
 
-            async fn get_bucket_policy(
-                &self,
-                req: S3Request<dto::GetBucketPolicyInput>,
-            ) -> S3Result<S3Response<dto::GetBucketPolicyOutput>> {
-                self.0.own_bucket(&req, &req.input.bucket)?;
-                Err(s3_error!(NoSuchBucketPolicy))
-            }
-
             async fn get_bucket_lifecycle_configuration(
                 &self,
                 req: S3Request<dto::GetBucketLifecycleConfigurationInput>,
@@ -81,6 +73,9 @@ operations! {
     get_bucket_location: GetBucketLocationInput -> GetBucketLocationOutput;
     get_bucket_versioning: GetBucketVersioningInput -> GetBucketVersioningOutput;
     get_bucket_acl: GetBucketAclInput -> GetBucketAclOutput;
+    get_bucket_policy: GetBucketPolicyInput -> GetBucketPolicyOutput;
+    put_bucket_policy: PutBucketPolicyInput -> PutBucketPolicyOutput;
+    delete_bucket_policy: DeleteBucketPolicyInput -> DeleteBucketPolicyOutput;
     put_bucket_acl: PutBucketAclInput -> PutBucketAclOutput;
     list_objects: ListObjectsInput -> ListObjectsOutput;
     list_objects_v2: ListObjectsV2Input -> ListObjectsV2Output;

@@ -116,7 +116,7 @@ impl Fake {
     /// The same for a service that honours all conditions.
     pub async fn conditional_store(&self, seconds: f64) -> Store {
         let store = self.store(seconds);
-        *store.inner.quirks.lock().await = Some(Quirks {
+        *store.place.quirks.lock().await = Some(Quirks {
             exclusive_put: true,
             match_put: true,
             match_quoted: true,

@@ -119,7 +119,7 @@ async fn without_conditions_the_store_looks_first() {
     })
     .await;
     let store = fake.store(5.0);
-    *store.inner.quirks.lock().await = Some(Default::default());
+    *store.place.quirks.lock().await = Some(Default::default());
     let refused = store.put("k", hello(), &WriteHeaders::default(), &Condition::Absent).await.unwrap_err();
     assert_eq!((refused.kind, fake.methods()), (ErrorKind::PreconditionFailed, vec!["HEAD".to_owned()]));
     let right = Condition::Match(ETag::new("e1"));
@@ -138,7 +138,7 @@ async fn without_conditions_a_late_arrival_is_ours() {
     })
     .await;
     let store = fake.store(5.0);
-    *store.inner.quirks.lock().await = Some(Default::default());
+    *store.place.quirks.lock().await = Some(Default::default());
     let stored = store.put("k", hello(), &WriteHeaders::default(), &Condition::Absent).await.unwrap();
     assert_eq!(
         (stored.etag.as_str(), fake.methods()),
@@ -173,7 +173,7 @@ async fn too_many_headers_and_unknown_grantees_are_named() {
     let grants = vec![Grant { grantee: Grantee::Id("nobody".into()), permission: "READ".into() }];
     let with = WriteHeaders { grants, ..WriteHeaders::default() };
     let error = fake.store(5.0).create_upload("k", &with).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::BadRequest);
+    assert_eq!(error.kind, ErrorKind::UnknownGrantee);
 }
 
 #[tokio::test]
