@@ -12,6 +12,8 @@ mod network;
 mod reads;
 #[path = "fault/renames.rs"]
 mod renames;
+#[path = "fault/round_trips.rs"]
+mod round_trips;
 #[path = "fault/writes.rs"]
 mod writes;
 

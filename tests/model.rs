@@ -5,6 +5,7 @@
 //! ```text
 //! OSIRISFS_MODEL_SEED=4711 cargo test --test model -- --nocapture        # one seed
 //! OSIRISFS_MODEL_SEED=1000..1100 cargo test --test model -- --nocapture  # many
+//! eval "$(scripts/rgw env)"; OSIRISFS_MODEL_SERVICE=rgw cargo test --test model  # on a real gateway
 //! ```
 
 #[path = "model/ops.rs"]
@@ -14,42 +15,51 @@ mod play;
 #[path = "model/side.rs"]
 mod side;
 mod support;
+#[path = "model/together.rs"]
+mod together;
 #[path = "model/tree.rs"]
 mod tree;
 
 use ops::{Op, Sizes, Source};
-use play::{Wrong, play};
+use osirisfs::server::Style;
+use play::{Setup, Wrong, play};
 use std::time::{Duration, Instant};
 
 /// Time for cutting a failing list down.
 const CUTTING: Duration = Duration::from_secs(90);
 
-/// Mount options that change what is remembered and when it is stored, by seed.
-const OPTIONS: [&[&str]; 4] = [
-    &[],
-    &["--max-age", "0", "--threads", "1"],
-    &["--max-age", "60", "--exclusive-create", "close", "--cache-size", "8M"],
-    &["--max-age", "1", "--exclusive-create", "open", "--threads", "4"],
+/// Mounts that differ in what is remembered, when it is stored, and what the service can do; by seed.
+const SETUPS: [Setup; 5] = [
+    Setup { flags: &[], style: Style::Rgw20 },
+    Setup { flags: &["--max-age", "0", "--threads", "1"], style: Style::Rgw20 },
+    Setup { flags: &["--max-age", "60", "--exclusive-create", "close", "--cache-size", "8M"], style: Style::Rgw16 },
+    Setup { flags: &["--max-age", "1", "--exclusive-create", "open", "--threads", "4"], style: Style::Rgw20 },
+    Setup { flags: &["--max-age", "0"], style: Style::Rgw16 },
 ];
+
+fn setup(seed: u64) -> Setup {
+    SETUPS[(seed % SETUPS.len() as u64) as usize]
+}
 
 fn run(seed: u64, sizes: Sizes) -> Result<(), String> {
     let count = match sizes {
         Sizes::Small => 400,
-        Sizes::Large => 120,
+        Sizes::Large => 200,
     };
-    let ops = Source::new(seed, sizes).list(count);
-    let options = OPTIONS[(seed % OPTIONS.len() as u64) as usize];
+    let setup = setup(seed);
+    // Only a mount that believes nothing sees at once what another client does.
+    let ops = Source::new(seed, sizes, setup.flags.contains(&"0")).list(count);
     let began = Instant::now();
-    let wrong = match play(&ops, options) {
+    let wrong = match play(&ops, setup) {
         Ok(succeeded) => {
             let (all, took) = (ops.len(), began.elapsed());
-            println!("seed {seed} ({sizes:?}, {options:?}): {all} operations agree, {succeeded} succeeded, {took:.1?}");
+            println!("seed {seed} ({sizes:?}, {setup:?}): {all} operations agree, {succeeded} succeeded, {took:.1?}");
             return Ok(());
         }
         Err(wrong) => wrong,
     };
-    println!("seed {seed} ({sizes:?}, {options:?}) fails after {} operations: {}", wrong.after, wrong.what);
-    let (ops, wrong) = cut(ops[..wrong.after].to_vec(), wrong, options);
+    println!("seed {seed} ({sizes:?}, {setup:?}) fails after {} operations: {}", wrong.after, wrong.what);
+    let (ops, wrong) = cut(ops[..wrong.after].to_vec(), wrong, setup);
     println!("cut down to:");
     for op in &ops {
         println!("    {op:?}");
@@ -65,7 +75,7 @@ fn run_all(seeds: impl IntoIterator<Item = u64>, sizes: Sizes) {
 }
 
 /// Leaves out what the failure does not need, in halves, quarters, and so on.
-fn cut(mut ops: Vec<Op>, mut wrong: Wrong, options: &[&str]) -> (Vec<Op>, Wrong) {
+fn cut(mut ops: Vec<Op>, mut wrong: Wrong, setup: Setup) -> (Vec<Op>, Wrong) {
     let until = Instant::now() + CUTTING;
     let mut piece = ops.len() / 2;
     while piece > 0 {
@@ -76,7 +86,7 @@ fn cut(mut ops: Vec<Op>, mut wrong: Wrong, options: &[&str]) -> (Vec<Op>, Wrong)
             }
             let mut fewer = ops.clone();
             fewer.drain(at..(at + piece).min(ops.len()));
-            match play(&fewer, options) {
+            match play(&fewer, setup) {
                 Ok(_) => at += piece,
                 Err(still) => {
                     fewer.truncate(still.after);
@@ -107,6 +117,19 @@ fn small_files_agree_with_a_plain_folder() {
 #[test]
 fn large_files_agree_with_a_plain_folder() {
     run_all(asked().unwrap_or(1..3), Sizes::Large);
+}
+
+#[test]
+fn several_programs_at_once_agree_with_a_plain_folder() {
+    for seed in asked().unwrap_or(1..4) {
+        let lists: Vec<Vec<Op>> = (0..4)
+            .map(|n| Source::new(seed * 10 + n, Sizes::Small, false).list(200))
+            .map(|list| list.into_iter().filter(|op| !matches!(op, Op::Remount | Op::DropCaches)).collect())
+            .collect();
+        if let Err(what) = together::play_together(&lists, setup(seed)) {
+            panic!("seed {seed} ({:?}): {what}\nplay it again with OSIRISFS_MODEL_SEED={seed}", setup(seed));
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("inode", &["names", "meta", "cache", "draft", "store", "sync"]),
     ("names", &["store"]),
     ("meta", &["store"]),
-    ("cache", &["store", "sync"]),
+    ("cache", &["store", "sync", "sys"]),
     ("draft", &["cache", "store"]),
     ("store", &[]),
     ("mount", &["config", "store", "sys"]),

@@ -1,5 +1,6 @@
 //! The blocks in memory and the flights that bring new ones.
 
+use super::slice::{Joined, Segment, Slice};
 use crate::store::{ETag, StoreError};
 use crate::sync::{CACHE, Ranked};
 use bytes::Bytes;
@@ -12,6 +13,10 @@ use tokio::sync::watch;
 
 /// Bytes in a block, the last of an object excepted.
 pub const BLOCK: u64 = 128 * 1024;
+
+/// What a block costs beside its bytes (measured: identity, key, list and table entries), so that the cache keeps its
+/// bound also when it is full of tiny files.
+pub(super) const OVERHEAD: u64 = 512;
 
 /// What bytes these are: a bucket, a key and an etag. Hashed once.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ impl Hash for Identity {
 
 type BlockKey = (Arc<Identity>, u32);
 /// What a flight says of its block: nothing yet, or how it ended.
-pub(super) type Landing = Option<Result<Bytes, StoreError>>;
+pub(super) type Landing = Option<Result<Slice, StoreError>>;
 
 /// The LRU block cache, bounded in bytes.
 #[derive(Debug)]
@@ -62,7 +67,7 @@ pub struct BlockCache {
 
 #[derive(Debug)]
 struct Inner {
-    blocks: LruCache<BlockKey, Bytes>,
+    blocks: LruCache<BlockKey, Slice>,
     bytes: u64,
     flights: HashMap<BlockKey, watch::Receiver<Landing>>,
     used: Used,
@@ -80,7 +85,7 @@ pub struct Used {
 /// How a wanted block is found.
 pub(super) enum Claim {
     /// In memory.
-    Here(Bytes),
+    Here(Slice),
     /// Somebody is fetching it.
     Coming(watch::Receiver<Landing>),
 }
@@ -103,7 +108,7 @@ impl BlockCache {
         self.capacity
     }
 
-    /// Bytes held now.
+    /// Bytes held now, with what holding them costs.
     pub fn bytes(&self) -> u64 {
         self.inner.lock().bytes
     }
@@ -120,19 +125,31 @@ impl BlockCache {
         inner.blocks.contains(&key) || inner.flights.contains_key(&key)
     }
 
-    /// The bytes of `range`, if all of them are in memory; one slice a block.
+    /// The bytes of `range`, if all of them are in memory, in as few pieces as they lie there.
     pub fn try_read(&self, id: &Arc<Identity>, range: Range<u64>) -> Option<Vec<Bytes>> {
+        let mut joined = Joined::default();
         let mut inner = self.inner.lock();
-        let found: Option<Vec<Bytes>> = blocks_of(&range)
-            .map(|block| inner.blocks.get(&(id.clone(), block)).map(|b| cut(b, block, &range)))
-            .collect();
+        let mut key = (id.clone(), 0);
+        let blocks = blocks_of(&range);
+        for block in blocks.clone() {
+            key.1 = block;
+            joined.push(cut(inner.blocks.get(&key)?, block, &range));
+        }
         // What is not all here is asked for again, and counted then.
-        inner.used.hits += found.as_ref().map_or(0, |found| found.len() as u64);
-        found
+        inner.used.hits += blocks.len() as u64;
+        drop(inner);
+        Some(joined.finish())
     }
 
     /// Puts a whole block in, evicting the least recently used.
-    pub fn insert(&self, id: &Arc<Identity>, block: u32, bytes: Bytes) {
+    pub fn insert(&self, id: &Arc<Identity>, block: u32, bytes: &[u8]) {
+        let (segment, mut writer) = Segment::new(bytes.len());
+        writer.append(bytes);
+        self.put(id, block, Slice::of(&segment, 0..bytes.len()));
+    }
+
+    /// The same with memory that other blocks may share.
+    pub(super) fn put(&self, id: &Arc<Identity>, block: u32, bytes: Slice) {
         self.inner.lock().insert((id.clone(), block), bytes, self.capacity);
     }
 
@@ -175,7 +192,7 @@ impl BlockCache {
     }
 
     /// A promised block has arrived: visible to all from now on.
-    pub(super) fn land(&self, id: &Arc<Identity>, block: u32, landing: &watch::Sender<Landing>, bytes: Bytes) {
+    pub(super) fn land(&self, id: &Arc<Identity>, block: u32, landing: &watch::Sender<Landing>, bytes: Slice) {
         let key = (id.clone(), block);
         let mut inner = self.inner.lock();
         inner.flights.remove(&key);
@@ -192,15 +209,19 @@ impl BlockCache {
 }
 
 impl Inner {
-    fn insert(&mut self, key: BlockKey, bytes: Bytes, capacity: u64) {
-        self.bytes += bytes.len() as u64;
+    fn insert(&mut self, key: BlockKey, bytes: Slice, capacity: u64) {
+        self.bytes += bytes.segment().cache_one() + OVERHEAD;
         if let Some((_, old)) = self.blocks.push(key, bytes) {
-            self.bytes -= old.len() as u64;
+            self.gone(&old);
         }
         while self.bytes > capacity {
             let Some((_, old)) = self.blocks.pop_lru() else { break };
-            self.bytes -= old.len() as u64;
+            self.gone(&old);
         }
+    }
+
+    fn gone(&mut self, old: &Slice) {
+        self.bytes -= old.segment().drop_one() + OVERHEAD;
     }
 }
 
@@ -213,9 +234,9 @@ pub(super) fn blocks_of(range: &Range<u64>) -> Range<u32> {
 }
 
 /// The part of a block that lies in a byte range.
-pub(super) fn cut(bytes: &Bytes, block: u32, range: &Range<u64>) -> Bytes {
+pub(super) fn cut(bytes: &Slice, block: u32, range: &Range<u64>) -> Slice {
     let start = u64::from(block) * BLOCK;
-    let from = range.start.saturating_sub(start).min(bytes.len() as u64) as usize;
-    let to = range.end.saturating_sub(start).min(bytes.len() as u64) as usize;
-    bytes.slice(from..to.max(from))
+    let from = range.start.saturating_sub(start).min(BLOCK) as usize;
+    let to = range.end.saturating_sub(start).min(BLOCK) as usize;
+    bytes.part(from..to.max(from))
 }

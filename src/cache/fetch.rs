@@ -1,8 +1,10 @@
 //! Bringing blocks: ranged GETs pinned to one etag, each block published as it arrives.
 
 use super::blocks::{BLOCK, BlockCache, Claim, Identity, Run, blocks_of, cut};
+use super::slice::{Joined, SEGMENT, Segment, Slice};
 use crate::store::{ETag, ErrorKind, GetBody, GetRequest, Store, StoreError};
-use bytes::{Bytes, BytesMut};
+use crate::sys::SlabWriter;
+use bytes::{Buf, Bytes};
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -46,7 +48,7 @@ impl Fetcher {
         &self.cache
     }
 
-    /// The bytes of `range` (cut at the end of the object), one slice a block.
+    /// The bytes of `range` (cut at the end of the object), in as few pieces as they lie in memory.
     pub async fn read(&self, origin: &Origin, range: Range<u64>) -> Result<Vec<Bytes>, StoreError> {
         let range = range.start.min(origin.size)..range.end.min(origin.size);
         let blocks = blocks_of(&range);
@@ -55,7 +57,7 @@ impl Fetcher {
             self.spawn(origin.clone(), run, None);
         }
         self.cache.count(&claims);
-        let mut slices = Vec::with_capacity(claims.len());
+        let mut joined = Joined::default();
         for (block, claim) in blocks.zip(claims) {
             let bytes = match claim {
                 Claim::Here(bytes) => bytes,
@@ -64,9 +66,9 @@ impl Fetcher {
                     Err(_) => return Err(lost()),
                 },
             };
-            slices.push(cut(&bytes, block, &range));
+            joined.push(cut(&bytes, block, &range));
         }
-        Ok(slices)
+        Ok(joined.finish())
     }
 
     /// Starts fetching what is missing of `range`, without waiting; as far as the budget for reading ahead allows.
@@ -122,56 +124,84 @@ impl Fetcher {
     }
 }
 
-/// Cuts a body into blocks and publishes each when it is whole.
+/// Fills a run's blocks from a body and publishes each when it is whole.
 async fn receive(cache: &BlockCache, id: &Arc<Identity>, run: Run, mut body: GetBody) {
-    let end = body.range.end;
+    let mut filling = Filling::new(run.blocks.clone(), body.range.end);
     let mut landings = run.blocks.clone().zip(&run.landings);
-    let mut at = body.range.start;
-    let mut block = BytesMut::new();
-    let mut failed = None;
-    let mut current = landings.next();
-    while let Some((number, landing)) = current {
-        let want = (BLOCK.min(end - (u64::from(number) * BLOCK).min(end))) as usize;
-        if block.len() == want && want > 0 {
-            cache.land(id, number, landing, std::mem::take(&mut block).freeze());
-            current = landings.next();
-            continue;
-        }
+    let failed = loop {
         match body.next().await {
             Ok(Some(mut frame)) => {
-                at += frame.len() as u64;
-                // A frame may end one block and fill the next ones.
-                while !frame.is_empty() {
-                    let Some((number, landing)) = current else { break };
-                    let want = (BLOCK.min(end - u64::from(number) * BLOCK)) as usize;
-                    if block.capacity() == 0 {
-                        block.reserve(want);
-                    }
-                    block.extend_from_slice(&frame.split_to(frame.len().min(want - block.len())));
-                    if block.len() == want {
-                        cache.land(id, number, landing, std::mem::take(&mut block).freeze());
-                        current = landings.next();
+                while !frame.is_empty() && !filling.is_full() {
+                    let taken = filling.take(&frame);
+                    frame.advance(taken);
+                    while let Some(bytes) = filling.next_whole() {
+                        let Some((number, landing)) = landings.next() else { break };
+                        cache.land(id, number, landing, bytes);
                     }
                 }
+                if filling.is_full() {
+                    return;
+                }
             }
-            Ok(None) => {
-                failed = Some(StoreError::local(
-                    ErrorKind::Corrupt,
-                    "GetObject",
-                    format!("the body ended at byte {at} instead of {end}"),
-                ));
-                break;
-            }
-            Err(error) => {
-                failed = Some(error);
-                break;
-            }
+            Ok(None) => break StoreError::local(ErrorKind::Corrupt, "GetObject", "the body ended early"),
+            Err(error) => break error,
         }
+    };
+    for (number, landing) in landings {
+        cache.give_up(id, number, landing, &failed);
     }
-    if let Some(error) = failed {
-        for (number, landing) in current.into_iter().chain(landings) {
-            cache.give_up(id, number, landing, &error);
+}
+
+/// The memory of a run of blocks while it is filled, a segment at a time.
+pub(super) struct Filling {
+    /// Offset in the object after the last byte wanted.
+    end: u64,
+    /// Offset of the next byte that comes.
+    at: u64,
+    /// Offset of the first byte that has not been given away in a block.
+    given: u64,
+    /// Offset of the current segment's first byte.
+    start: u64,
+    segment: Option<(Arc<Segment>, SlabWriter)>,
+}
+
+impl Filling {
+    pub(super) fn new(blocks: Range<u32>, end: u64) -> Filling {
+        let start = u64::from(blocks.start) * BLOCK;
+        let end = end.min(u64::from(blocks.end) * BLOCK);
+        Filling { end, at: start, given: start, start, segment: None }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.at >= self.end
+    }
+
+    /// Takes in what of a frame fits into the current segment; gives back how much that is.
+    pub(super) fn take(&mut self, frame: &[u8]) -> usize {
+        if self.segment.is_none() {
+            // Segments begin where the kernel's large reads begin.
+            let end = (self.at + 1).next_multiple_of(u64::from(SEGMENT) * BLOCK).min(self.end);
+            self.start = self.at;
+            self.segment = Some(Segment::new((end - self.at) as usize));
         }
+        let taken = self.segment.as_mut().map_or(0, |(_, writer)| writer.append(frame));
+        self.at += taken as u64;
+        taken
+    }
+
+    /// The next block that is whole. After the last block of a segment the next segment begins.
+    pub(super) fn next_whole(&mut self) -> Option<Slice> {
+        let block_end = (self.given + 1).next_multiple_of(BLOCK).min(self.end);
+        if self.at < block_end || self.given >= self.end {
+            return None;
+        }
+        let (segment, _) = self.segment.as_ref()?;
+        let slice = Slice::of(segment, (self.given - self.start) as usize..(block_end - self.start) as usize);
+        self.given = block_end;
+        if block_end % (u64::from(SEGMENT) * BLOCK) == 0 {
+            self.segment = None;
+        }
+        Some(slice)
     }
 }
 

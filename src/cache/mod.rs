@@ -7,6 +7,7 @@
 mod blocks;
 mod fetch;
 mod readahead;
+mod slice;
 #[cfg(test)]
 mod tests;
 

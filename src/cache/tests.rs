@@ -1,8 +1,12 @@
-use super::blocks::{blocks_of, cut};
+use super::blocks::{OVERHEAD, blocks_of, cut};
+use super::fetch::Filling;
+use super::slice::{Segment, Slice};
 use super::*;
 use crate::store::ETag;
 use bytes::Bytes;
 use std::sync::Arc;
+
+const MIB: usize = 1 << 20;
 
 fn id(etag: &str) -> Arc<Identity> {
     Identity::new(&Arc::from("bucket"), "key", &ETag::new(etag))
@@ -11,25 +15,85 @@ fn id(etag: &str) -> Arc<Identity> {
 #[test]
 fn a_new_etag_never_meets_an_old_block() {
     let cache = BlockCache::new(10 * BLOCK);
-    cache.insert(&id("a"), 0, Bytes::from_static(b"old"));
+    cache.insert(&id("a"), 0, b"old");
     assert_eq!(cache.try_read(&id("a"), 0..3), Some(vec![Bytes::from_static(b"old")]));
     assert_eq!(cache.try_read(&id("b"), 0..3), None);
 }
 
 #[test]
 fn bounded_in_bytes_least_recently_used_goes_first() {
-    let cache = BlockCache::new(3 * BLOCK);
-    let block = Bytes::from(vec![7; BLOCK as usize]);
+    let three = 3 * (BLOCK + OVERHEAD);
+    let cache = BlockCache::new(three);
+    let block = vec![7; BLOCK as usize];
     let id = id("a");
     for n in 0..3 {
-        cache.insert(&id, n, block.clone());
+        cache.insert(&id, n, &block);
     }
     assert!(cache.try_read(&id, 0..1).is_some());
-    cache.insert(&id, 3, block.clone());
-    assert_eq!(cache.bytes(), 3 * BLOCK);
+    cache.insert(&id, 3, &block);
+    assert_eq!(cache.bytes(), three);
     assert!(cache.has(&id, 0) && !cache.has(&id, 1) && cache.has(&id, 2) && cache.has(&id, 3));
-    cache.insert(&id, 3, block);
-    assert_eq!(cache.bytes(), 3 * BLOCK, "replacing a block must not count it twice");
+    cache.insert(&id, 3, &block);
+    assert_eq!(cache.bytes(), three, "replacing a block must not count it twice");
+}
+
+#[test]
+fn tiny_blocks_are_bounded_too() {
+    let cache = BlockCache::new(100 * (1 + OVERHEAD));
+    for n in 0..1000 {
+        cache.insert(&id(&n.to_string()), 0, b"x");
+    }
+    let held = (0..1000).filter(|n| cache.has(&id(&n.to_string()), 0)).count();
+    assert_eq!(held, 100);
+}
+
+/// Whatever the frames of a body are, the blocks hold the right bytes, and those of one segment lie side by side.
+#[test]
+fn frames_of_any_size_fill_blocks() {
+    let mut content = vec![0; 3 * MIB + 777];
+    fastrand::Rng::with_seed(7).fill(&mut content);
+    for first in [0u32, 3, 8, 13] {
+        let from = first as usize * BLOCK as usize;
+        let blocks = blocks_of(&(from as u64..content.len() as u64));
+        let cache = BlockCache::new(64 << 20);
+        let mut filling = Filling::new(blocks.clone(), content.len() as u64);
+        let mut numbers = blocks.clone();
+        let mut rest = &content[from..];
+        while !rest.is_empty() {
+            let mut frame = &rest[..rest.len().min(fastrand::usize(1..400_000))];
+            rest = &rest[frame.len()..];
+            while !frame.is_empty() {
+                frame = &frame[filling.take(frame)..];
+                while let Some(block) = filling.next_whole() {
+                    cache.put(&id("a"), numbers.next().unwrap(), block);
+                }
+            }
+        }
+        assert!(filling.is_full() && numbers.is_empty());
+        let all = cache.try_read(&id("a"), from as u64..content.len() as u64).unwrap();
+        assert_eq!(all.concat(), content[from..], "from block {first}");
+        for start in (from.next_multiple_of(MIB)..content.len()).step_by(MIB) {
+            let end = (start + MIB).min(content.len());
+            let pieces = cache.try_read(&id("a"), start as u64..end as u64).unwrap();
+            assert_eq!(pieces, [&content[start..end]], "one piece at {start}");
+        }
+    }
+}
+
+/// As long as one block of a segment is in the cache, all of its memory is.
+#[test]
+fn shared_memory_counts_until_its_last_block_goes() {
+    let cache = BlockCache::new(MIB as u64 + 4096);
+    let (segment, mut writer) = Segment::new(MIB);
+    writer.append(&vec![1; MIB]);
+    for n in 0..8 {
+        let start = n * BLOCK as usize;
+        cache.put(&id("a"), n as u32, Slice::of(&segment, start..start + BLOCK as usize));
+    }
+    assert_eq!(cache.bytes(), MIB as u64 + 8 * OVERHEAD);
+    cache.insert(&id("b"), 0, &[2; 8192]);
+    assert!((0..8).all(|n| !cache.has(&id("a"), n)) && cache.has(&id("b"), 0));
+    assert_eq!(cache.bytes(), 8192 + OVERHEAD);
 }
 
 #[test]
@@ -38,9 +102,12 @@ fn ranges_touch_the_right_blocks() {
     assert_eq!(blocks_of(&(0..1)), 0..1);
     assert_eq!(blocks_of(&(BLOCK - 1..BLOCK + 1)), 0..2);
     assert_eq!(blocks_of(&(BLOCK..2 * BLOCK)), 1..2);
-    let bytes = Bytes::from_static(b"abcdef");
-    assert_eq!(cut(&bytes, 1, &(BLOCK + 2..BLOCK + 4)), Bytes::from_static(b"cd"));
-    assert_eq!(cut(&bytes, 0, &(4..100)), Bytes::from_static(b"ef"));
+    let (segment, mut writer) = Segment::new(6);
+    writer.append(b"abcdef");
+    let bytes = Slice::of(&segment, 0..6);
+    assert_eq!(*cut(&bytes, 1, &(BLOCK + 2..BLOCK + 4)), *b"cd");
+    assert_eq!(*cut(&bytes, 0, &(4..100)), *b"ef");
+    assert_eq!(*cut(&bytes, 0, &(40..100)), *b"");
 }
 
 #[test]

@@ -38,8 +38,10 @@ pub struct Attr {
 pub struct Entry {
     /// Attributes.
     pub attr: Attr,
-    /// Time for which neither name nor attributes need to be asked again.
+    /// Time for which the attributes need not be asked again.
     pub ttl: Duration,
+    /// The same for the name.
+    pub name_ttl: Duration,
 }
 
 impl Fs {
@@ -109,6 +111,6 @@ impl Fs {
             Some(asked) if !state.is_dirty() && inode.ino != ROOT => self.ttl(Some(asked)),
             _ => self.options.max_age,
         };
-        Entry { attr: self.attr(inode, state), ttl }
+        Entry { attr: self.attr(inode, state), ttl, name_ttl: ttl }
     }
 }

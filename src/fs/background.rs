@@ -38,11 +38,17 @@ pub(super) fn start(fs: &Arc<Fs>) {
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = 1;
         loop {
             tick.tick().await;
             let Some(fs) = Weak::upgrade(&weak) else { return };
             fs.store_due();
             fs.table.sweep();
+            let inodes = fs.table.len();
+            if inodes > told * 2 || inodes < told / 2 {
+                tracing::debug!(inodes, cached = fs.fetch.cache().bytes(), "inodes known");
+                told = inodes;
+            }
         }
     });
 }

@@ -43,7 +43,11 @@ impl Fs {
         {
             return Err(FsError::Errno(errno, "storing failed while this call waited for it"));
         }
+        let dirty = inode.state().is_dirty();
         let result = self.commit_gated(inode).await;
+        if dirty {
+            self.storing_works.store(result.is_ok(), std::sync::atomic::Ordering::Relaxed);
+        }
         let mut state = inode.state();
         state.failed = result.as_ref().err().map(|error| (Instant::now(), error.errno()));
         if result.is_ok() {
@@ -75,29 +79,38 @@ impl Fs {
     async fn commit_bytes(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
         self.parts_landed(inode).await;
         self.resend_failed(inode).await?;
-        let Some(job) = self.job(inode)? else { return Ok(()) };
-        let condition = self.condition(&job);
-        let done = match &job.plan {
-            Plan::Nothing | Plan::MetaOnly => {
-                let mut state = inode.state();
-                state.draft = None;
-                return Ok(());
+        loop {
+            let Some(job) = self.job(inode)? else { return Ok(()) };
+            let condition = self.condition(&job);
+            let one_put = matches!(job.plan, Plan::Put);
+            if !self.may_precede_answer(inode, &condition, one_put).await? && self.settle_unseen(inode).await? {
+                continue;
             }
-            Plan::Put => self.put(inode, &job, &job.key, &condition).await,
-            Plan::Multipart(parts) => self.multipart(inode, &job, parts, &condition).await,
-        };
-        match done {
-            Ok(stored) => {
-                self.install(inode, &job, stored).await;
-                Ok(())
-            }
-            Err(FsError::Store(error)) if error.kind == ErrorKind::PreconditionFailed => {
-                self.conflict(inode, &job, error).await
-            }
-            Err(error) => {
-                inode.state().refused = error.is_final();
-                Err(error)
-            }
+            let done = match &job.plan {
+                Plan::Nothing | Plan::MetaOnly => {
+                    let mut state = inode.state();
+                    state.draft = None;
+                    return Ok(());
+                }
+                Plan::Put => self.put(inode, &job, &job.key, &condition).await,
+                Plan::Multipart(parts) => self.multipart(inode, &job, parts, &condition).await,
+            };
+            return match done {
+                Ok(stored) => {
+                    self.install(inode, &job, stored).await;
+                    Ok(())
+                }
+                Err(FsError::Store(error)) if error.kind == ErrorKind::PreconditionFailed => {
+                    if self.settle_unseen(inode).await? {
+                        continue;
+                    }
+                    self.conflict(inode, &job, error).await
+                }
+                Err(error) => {
+                    inode.state().refused = error.is_final();
+                    Err(error)
+                }
+            };
         }
     }
 
@@ -265,6 +278,7 @@ impl Fs {
             cold: false,
         }));
         state.draft = None;
+        state.unseen = None;
         state.refused = false;
         state.size = job.size;
         state.knowledge = Knowledge::Full;
@@ -289,7 +303,7 @@ impl Fs {
         while at < size {
             let end = (at + BLOCK).min(size);
             let Ok(bytes) = draft.scratch.read(at..end) else { return };
-            self.fetch.cache().insert(id, (at / BLOCK) as u32, bytes);
+            self.fetch.cache().insert(id, (at / BLOCK) as u32, &bytes);
             at = end;
         }
     }

@@ -36,6 +36,7 @@ impl Fs {
             let mut state = inode.state();
             state.unlinked = true;
             state.conflicted = true;
+            state.superseded = true;
             state.meta_stored = state.meta_changes;
             state.draft.as_mut().and_then(|draft| {
                 draft.dirty = false;

@@ -1,6 +1,5 @@
 //! Making files, directories, links and special files.
 
-use super::lookup::Memory;
 use super::{Entry, Fs, FsError, Opened, Result, now, object};
 use crate::config::ExclusiveCreate;
 use crate::draft::Draft;
@@ -11,16 +10,13 @@ use crate::store::{Body, Condition, ErrorKind, ObjectHeaders, WriteHeaders};
 use bytes::Bytes;
 use std::ffi::OsStr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 /// Programs that create with O_EXCL only so as not to write through a link, and that check close(2): for them the
 /// exclusive create is decided when the file is stored, which saves a request for each file.
 const COPIERS: [&str; 9] = ["cp", "rsync", "tar", "bsdtar", "install", "mv", "unzip", "cpio", "scp"];
 /// Longest target of a symbolic link (PATH_MAX without the final NUL).
 const TARGET_MAX: usize = 4095;
-
-/// A lookup that asked so long ago belongs to the same open(2).
-const JUST_ASKED: Duration = Duration::from_millis(50);
 
 /// On whose behalf something is made.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +51,17 @@ impl Fs {
         let name = Name::new(name)?;
         let exclusive = flags & libc::O_EXCL != 0;
         let mut there = self.resolve(parent, &name).await?;
-        if there.is_none() && !exclusive {
-            there = self.made_elsewhere(parent, &name).await?;
+        // Another client may have made the file since the directory was listed. (An exclusive create is decided by its
+        // PUT.)
+        let mut unseen = if there.is_none() && !exclusive { self.look_again(parent, &name)? } else { None };
+        if flags & libc::O_TRUNC == 0
+            && let Some(look) = unseen.take()
+        {
+            there = match look.await {
+                Ok(seen) => self.apply_seen(parent, &name, &seen, None, seen.asked),
+                Err(error) if error.is_not_found() => None,
+                Err(error) => return Err(error.into()),
+            };
         }
         if let Some(there) = there {
             if exclusive {
@@ -73,6 +78,7 @@ impl Fs {
             state.asked = Some(Instant::now());
         } else {
             state.draft = Some(Draft::new_file());
+            state.unseen = unseen;
         }
         state.opens = 1;
         state.writers = 1;
@@ -84,21 +90,6 @@ impl Fs {
         // Its close stores the new file, also if it was opened for reading only.
         let fh = self.handles.add(inode, access != libc::O_WRONLY, true);
         Ok((entry, Opened { fh, keep_cache: false }))
-    }
-
-    /// A name that memory believes absent, but that another client may have made since: an open with O_CREAT must see
-    /// what was stored before it. Not asked if the lookup has just asked. (An exclusive create is decided by its PUT.)
-    async fn made_elsewhere(self: &Arc<Self>, parent: u64, name: &Name) -> Result<Option<Arc<Inode>>> {
-        if let Memory::Absent(ttl) = self.remember(parent, name)?
-            && ttl + JUST_ASKED >= self.options.max_age
-        {
-            return Ok(None);
-        }
-        match self.head(&self.file_key(parent, name)?).await {
-            Ok(seen) => Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Makes a directory: its marker object.

@@ -2,10 +2,11 @@
 
 use super::{Entry, Fs, FsError, Result};
 use crate::inode::{Inode, Listed, ROOT};
+use crate::meta::Kind;
 use crate::names::{Name, NameError};
 use std::ffi::OsStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The answer to a lookup.
 #[derive(Clone, Debug)]
@@ -52,8 +53,18 @@ impl Fs {
             return known;
         }
         let Some(name) = self.name(name)? else { return Ok(Found::Absent(self.options.max_age)) };
+        let began = Instant::now();
         match self.resolve(parent, &name).await? {
-            Some(inode) => Ok(Found::Entry(self.mention(&inode))),
+            Some(inode) => {
+                let mut entry = self.mention(&inode);
+                let mut state = inode.state();
+                if state.attrs.kind == Kind::File && state.asked.is_some_and(|asked| asked >= began) {
+                    state.walked = Some(Instant::now());
+                    entry.name_ttl = Duration::ZERO;
+                }
+                drop(state);
+                Ok(Found::Entry(entry))
+            }
             None => match self.remember(parent, &name)? {
                 Memory::Absent(ttl) => Ok(Found::Absent(ttl)),
                 _ => Ok(Found::Absent(Duration::ZERO)),
@@ -78,7 +89,8 @@ impl Fs {
     /// Counts one more mention of the number by the kernel, before the reply is sent.
     pub(super) fn mention(&self, inode: &Arc<Inode>) -> Entry {
         self.table.count(inode.ino, 1);
-        let state = inode.state();
+        let mut state = inode.state();
+        state.walked = None;
         self.entry(inode, &state)
     }
 

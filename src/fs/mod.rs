@@ -31,6 +31,7 @@ mod statahead;
 mod statfs;
 mod stream;
 mod sync;
+mod unseen;
 mod uploads;
 mod watched;
 mod write;
@@ -86,6 +87,8 @@ pub struct Fs {
     space: Ranked<LEAF, Option<(Instant, Space)>>,
     facts: Ranked<LEAF, acl::BucketFacts>,
     hidden: std::sync::atomic::AtomicUsize,
+    /// The last thing that was to be stored was stored.
+    storing_works: std::sync::atomic::AtomicBool,
     conflicts: std::sync::atomic::AtomicU64,
 }
 
@@ -122,6 +125,7 @@ impl Fs {
             space: Ranked::new(Some((asked, Space::of(&info)))),
             facts: Ranked::new(acl::BucketFacts::default()),
             hidden: Default::default(),
+            storing_works: Default::default(),
             conflicts: Default::default(),
             options,
             bucket,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// A file up to this size comes whole with its open.
 const WHOLE: u64 = 8 * BLOCK;
-/// After OPEN sent the kernel back to LOOKUP, the OPEN that follows within this time need not ask again.
+/// After a LOOKUP that asked, the OPEN that follows it within this time need not ask again.
 const REVALIDATED: Duration = Duration::from_secs(2);
 
 /// How a file is to be opened.
@@ -49,14 +49,16 @@ impl Fs {
         if is_dir {
             return Err(FsError::is_dir());
         }
+        self.note_opened(ino);
         {
             // With the gate held, a rename over this file or its removal comes either before this open (then the kernel
             // looks the name up again) or after it (then its bytes are kept for this handle).
             let gate = if local { None } else { Some(inode.gate.read().await) };
             {
                 let state = inode.state();
-                // Of a file without a name only open handles keep the bytes.
-                if state.unlinked && state.opens == 0 {
+                // Of a file without a name only open handles keep the bytes. Where the name has another object now, the
+                // open means that one.
+                if state.superseded || state.unlinked && state.opens == 0 {
                     return Err(FsError::stale());
                 }
             }
@@ -88,17 +90,28 @@ impl Fs {
         Ok(Opened { fh: self.handles.add(inode, want.read, want.write), keep_cache })
     }
 
+    /// The directory learns that what is looked up in it is also opened.
+    fn note_opened(&self, ino: u64) {
+        if let Some((parent, _)) = self.table.place(ino)
+            && let Some(dir) = self.table.get(parent)
+            && let Some(known) = dir.state().dir.as_mut()
+        {
+            known.ahead.opened = (known.ahead.opened + 1).min(known.ahead.looked);
+        }
+    }
+
     /// Makes sure that the inode is what the service has now. The question carries the first bytes back, so that open
     /// and first read are one round trip, unless the bytes are here already.
     async fn revalidate(self: &Arc<Self>, inode: &Arc<Inode>, read: bool) -> Result<()> {
-        let (known, size, pages, cold) = {
+        let (known, size, pages, cold, walked) = {
             let mut state = inode.state();
+            let walked = state.walked.take().is_some_and(|at| at.elapsed() < REVALIDATED);
             if state.revalidated.take().is_some_and(|at| at.elapsed() < REVALIDATED) {
                 return Ok(());
             }
             let Some(object) = state.object.clone() else { return Ok(()) };
             let pages = state.pages.as_ref() == Some(&object.id);
-            (object.clone(), object.size, pages, object.cold)
+            (object.clone(), object.size, pages, object.cold, walked)
         };
         if cold && read {
             tracing::warn!(
@@ -114,6 +127,11 @@ impl Fs {
         };
         let asked = Instant::now();
         let here = pages || self.fetch.cache().has(&known.id, 0);
+        // Its lookup has just asked. Bytes that are to be read are fetched all the same: they are this version's for as long
+        // as the file is open.
+        if walked && (!read || here || size == 0) {
+            return Ok(());
+        }
         let info = if !read || here || size == 0 || inode.state().attrs.kind != Kind::File {
             self.store.head(&key).await
         } else {

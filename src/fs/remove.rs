@@ -19,6 +19,7 @@ impl Fs {
         }
         let _gate = inode.gate.write().await;
         self.check_still_named(&inode, parent, &name)?;
+        self.settle_unseen(&inode).await?;
         let was_stored = inode.state().object.is_some();
         let kept = self.orphan(&inode).await?;
         // A new file that was never stored has no object to delete.

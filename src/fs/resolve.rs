@@ -4,6 +4,7 @@
 
 use super::lookup::Memory;
 use super::{Fs, FsError, Result};
+use crate::cache::BLOCK;
 use crate::inode::{Inode, Listed, Listing, Marker, ROOT};
 use crate::names::{self, Name};
 use crate::store::{ListEntry, ListRequest};
@@ -49,11 +50,13 @@ impl Fs {
         let marker_key = names::dir_key(&dir_key, name);
         let asked = Instant::now();
         match self.hint(&dir_key, parent, name)? {
-            Hint::File => match self.head(&file_key).await {
-                Ok(seen) => return Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error),
-            },
+            Hint::File { small, listed } => {
+                match self.start_look(&file_key, small, listed.as_ref().map(|(listing, at)| (listing, *at))).await {
+                    Ok(seen) => return Ok(self.apply_seen(parent, name, &seen, None, seen.asked)),
+                    Err(error) if error.is_not_found() => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
             Hint::Dir => match self.head(&marker_key?).await {
                 Ok(seen) => return Ok(self.apply_dir(parent, name, Some(&seen.info), seen.asked)),
                 Err(error) if error.is_not_found() => return Ok(self.apply_dir(parent, name, None, asked)),
@@ -104,14 +107,20 @@ impl Fs {
             && !known.local.contains_key(name)
             && let Some(index) = listing.find(name)
         {
-            self.stat_ahead(dir_key, known, &listing, index);
-            return Ok(match listing.entries[index].what {
-                Listed::File(_) => Hint::File,
-                Listed::Dir => Hint::Dir,
-            });
+            let Listed::File(entry) = &listing.entries[index].what else {
+                self.stat_ahead(dir_key, known, &listing, index);
+                return Ok(Hint::Dir);
+            };
+            // A program that reads small files gets each with its lookup; one that only looks gets the headers of many.
+            let reads = known.ahead.reads();
+            if !reads {
+                self.stat_ahead(dir_key, known, &listing, index);
+            }
+            let small = reads && (1..=BLOCK).contains(&entry.size);
+            return Ok(Hint::File { small, listed: Some((listing.clone(), index)) });
         }
         known.asked_lookups += 1;
-        Ok(if known_file { Hint::File } else { Hint::None })
+        Ok(if known_file { Hint::File { small: false, listed: None } } else { Hint::None })
     }
 
     fn worth_listing(&self, parent: u64) -> Result<bool> {
@@ -207,7 +216,12 @@ impl Fs {
 }
 
 enum Hint {
-    File,
+    /// `small`: a GET brings its bytes along with its headers.
+    File {
+        small: bool,
+        /// Where a listing shows it.
+        listed: Option<(Arc<Listing>, usize)>,
+    },
     Dir,
     None,
 }

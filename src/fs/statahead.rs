@@ -4,21 +4,20 @@
 //! that looks names up in the order of the listing gets them fetched ahead, many at a time; plain `ls` sends none.
 
 use super::{Fs, Result, WIDE};
-use crate::inode::{DirState, Listed, Listing, Seen};
+use crate::cache::{BLOCK, Origin};
+use crate::inode::{DirState, Listed, Listing, Look, Seen};
 use crate::meta;
-use crate::store::StoreError;
+use crate::store::{ErrorKind, GetRequest, ObjectInfo, StoreError};
 use crate::sync::{LEAF, Ranked};
-use futures::future::{BoxFuture, FutureExt, Shared};
+use futures::future::{FutureExt, ready};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-type Head = Shared<BoxFuture<'static, std::result::Result<Arc<Seen>, StoreError>>>;
-
 /// HEADs in flight, by key.
 #[derive(Default)]
 pub(super) struct Heads {
-    flying: Ranked<LEAF, HashMap<String, Head>>,
+    flying: Ranked<LEAF, HashMap<String, Look>>,
 }
 
 /// Largest number of HEADs in flight ahead of one program.
@@ -27,23 +26,43 @@ const WINDOW: usize = 4 * WIDE;
 impl Fs {
     /// HEAD of a file's or a marker's key. Callers at the same time share one request.
     pub(super) async fn head(self: &Arc<Self>, key: &str) -> Result<Arc<Seen>> {
-        Ok(self.start_head(key).await?)
+        Ok(self.start_look(key, false, None).await?)
     }
 
-    fn start_head(self: &Arc<Self>, key: &str) -> Head {
+    /// HEAD, or (`small`) a GET that brings the bytes of a small object into the cache as well. `listed`: where the
+    /// answer is noted.
+    pub(super) fn start_look(self: &Arc<Self>, key: &str, small: bool, listed: Option<(&Arc<Listing>, usize)>) -> Look {
         let mut flying = self.heads.flying.lock();
         if let Some(head) = flying.get(key) {
             return head.clone();
         }
+        // Under the lock: an answer is noted before it stops flying.
+        if let Some((listing, at)) = listed
+            && let Some(Some(seen)) = listing.entries[at].seen.get()
+        {
+            return ready(Ok(seen.clone())).boxed().shared();
+        }
+        let listed = listed.map(|(listing, at)| (listing.clone(), at));
         let (fs, owned) = (self.clone(), key.to_string());
         let head = async move {
             let asked = Instant::now();
-            let answer = fs.store.head(&owned).await;
-            fs.heads.flying.lock().remove(&owned);
-            let info = answer?;
+            let answer = if small { fs.get_small(&owned).await } else { fs.store.head(&owned).await };
             let is_dir = owned.ends_with('/');
-            let (attrs, xattrs) = meta::decode(&info.headers, is_dir, info.size, info.modified, &fs.options.defaults);
-            Ok(Arc::new(Seen { asked, info, attrs, xattrs }))
+            let answer = answer.map(|info| {
+                let (attrs, xattrs) =
+                    meta::decode(&info.headers, is_dir, info.size, info.modified, &fs.options.defaults);
+                Arc::new(Seen { asked, info, attrs, xattrs })
+            });
+            if let Some((listing, at)) = listed {
+                match &answer {
+                    Ok(seen) => drop(listing.entries[at].seen.set(Some(seen.clone()))),
+                    // A directory without marker.
+                    Err(error) if error.is_not_found() && is_dir => drop(listing.entries[at].seen.set(None)),
+                    Err(_) => {}
+                }
+            }
+            fs.heads.flying.lock().remove(&owned);
+            answer
         }
         .boxed()
         .shared();
@@ -52,6 +71,21 @@ impl Fs {
         // Driven to its end even if the caller is interrupted.
         tokio::spawn(head.clone());
         head
+    }
+
+    async fn get_small(&self, key: &str) -> std::result::Result<ObjectInfo, StoreError> {
+        let request = GetRequest { range: Some(0..BLOCK), ..GetRequest::default() };
+        match self.store.get(key, request).await {
+            Ok(body) => {
+                let info = body.info.clone();
+                let id = self.identity(key, &info.etag);
+                self.fetch.adopt(&Origin { id, key: key.to_string(), etag: info.etag.clone(), size: info.size }, body);
+                Ok(info)
+            }
+            // Empty now, or of a kind that cannot be read: its headers can.
+            Err(error) if matches!(error.kind, ErrorKind::BadRange | ErrorKind::Denied) => self.store.head(key).await,
+            Err(error) => Err(error),
+        }
     }
 
     /// Notes that entry `index` was looked up, and sends HEADs for those that a program walking the listing will look
@@ -64,7 +98,8 @@ impl Fs {
         index: usize,
     ) {
         let ahead = &mut dir.ahead;
-        let in_step = index >= ahead.next && index <= ahead.next + 8;
+        // One lookup alone is no walk: `cat` of one file after `ls` is not to cost the headers of its neighbours.
+        let in_step = ahead.next > 0 && index >= ahead.next && index <= ahead.next + 8;
         ahead.window = if in_step { (ahead.window * 2).clamp(4, WINDOW) } else { 0 };
         ahead.next = index + 1;
         let from = ahead.fetched.clamp(index + 1, index + 1 + ahead.window);
@@ -80,16 +115,7 @@ impl Fs {
                 continue;
             }
             let slash = if matches!(entry.what, Listed::Dir) { "/" } else { "" };
-            let head = self.start_head(&format!("{dir_key}{}{slash}", entry.name));
-            let listing = listing.clone();
-            tokio::spawn(async move {
-                let seen = match head.await {
-                    Ok(seen) => Some(seen),
-                    Err(error) if error.is_not_found() && slash == "/" => None,
-                    Err(_) => return,
-                };
-                let _ = listing.entries[at].seen.set(seen);
-            });
+            drop(self.start_look(&format!("{dir_key}{}{slash}", entry.name), false, Some((listing, at))));
         }
     }
 }

@@ -96,6 +96,7 @@ impl Fs {
         // The first part begins the upload, the others wait for it.
         let id = upload
             .get_or_try_init(|| async {
+                self.settle_unseen(inode).await?;
                 let mut with = self.write_headers(inode).await?;
                 // The time of the last write is not known yet, and headers cannot be changed later: the object's own
                 // Last-Modified will tell it.

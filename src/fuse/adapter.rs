@@ -226,8 +226,8 @@ impl Filesystem for Adapter {
             if self.fs.flush_is_idle(fh.0) {
                 return reply.ok();
             }
-            let fs = self.fs.clone();
-            self.later(request, async move { fs.flush(fh.0).await }, |r| answer_empty(reply, r));
+            let (fs, pid) = (self.fs.clone(), request.pid());
+            self.later(request, async move { fs.flush(fh.0, pid).await }, |r| answer_empty(reply, r));
         });
     }
 

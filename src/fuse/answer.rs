@@ -9,14 +9,14 @@ use std::time::Duration;
 
 pub(super) fn answer_entry(reply: ReplyEntry, result: Result<Entry>) {
     match result {
-        Ok(entry) => reply.entry(&entry.ttl, &file_attr(&entry.attr), GENERATION),
+        Ok(entry) => reply.entry_with_ttls(&entry.ttl, &entry.name_ttl, &file_attr(&entry.attr), GENERATION),
         Err(error) => reply.error(errno(&error)),
     }
 }
 
 pub(super) fn answer_found(reply: ReplyEntry, result: Result<Found>) {
     match result {
-        Ok(Found::Entry(entry)) => reply.entry(&entry.ttl, &file_attr(&entry.attr), GENERATION),
+        Ok(Found::Entry(entry)) => answer_entry(reply, Ok(entry)),
         Ok(Found::Absent(ttl)) if ttl.is_zero() => reply.error(Errno::ENOENT),
         Ok(Found::Absent(ttl)) => reply.entry_with_ttls(&Duration::ZERO, &ttl, &no_attr(), GENERATION),
         Err(error) => reply.error(errno(&error)),

@@ -2,7 +2,8 @@
 
 use crate::meta::{Attrs, Xattrs};
 use crate::names::Name;
-use crate::store::{ListEntry, ObjectInfo};
+use crate::store::{ListEntry, ObjectInfo, StoreError};
+use futures::future::{BoxFuture, Shared};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -59,6 +60,25 @@ pub struct Ahead {
     pub fetched: usize,
     /// How many to keep in flight.
     pub window: usize,
+    /// Lookups of listed files, and how many of those files were opened then.
+    pub looked: u32,
+    /// See `looked`.
+    pub opened: u32,
+}
+
+impl Ahead {
+    /// Counts made so far weigh half as much from here on.
+    const OLD: u32 = 64;
+
+    /// Notes the lookup of a listed file. Whether the program seems to read the files that it looks up.
+    pub fn reads(&mut self) -> bool {
+        if self.looked > Self::OLD {
+            (self.looked, self.opened) = (self.looked / 2, self.opened / 2);
+        }
+        let reads = self.opened * 2 >= self.looked;
+        self.looked += 1;
+        reads
+    }
 }
 
 /// A whole directory as the service listed it.
@@ -91,6 +111,9 @@ pub enum Listed {
     /// An object.
     File(ListEntry),
 }
+
+/// A question for an object's headers that is under way, shared by all who wait for it.
+pub type Look = Shared<BoxFuture<'static, Result<Arc<Seen>, StoreError>>>;
 
 /// The answer to a HEAD, decoded.
 #[derive(Debug)]
@@ -132,7 +155,7 @@ impl DirState {
         self.local.retain(|_, change| change.at.is_none_or(|at| at >= listing.asked));
         self.asked_lookups = 0;
         self.pages = (listing.entries.len() / 1000) as u32 + 1;
-        self.ahead = Ahead::default();
+        self.ahead = Ahead { looked: self.ahead.looked, opened: self.ahead.opened, ..Ahead::default() };
         let listing = Arc::new(listing);
         self.listing = Some(listing.clone());
         listing

@@ -8,6 +8,6 @@ mod dir;
 mod state;
 mod table;
 
-pub use dir::{Ahead, DirEntry, DirState, Listed, Listing, LocalChange, Marker, Seen};
+pub use dir::{Ahead, DirEntry, DirState, Listed, Listing, LocalChange, Look, Marker, Seen};
 pub use state::{Inode, Knowledge, Object, State};
 pub use table::{ROOT, Table};

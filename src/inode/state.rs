@@ -1,6 +1,6 @@
 //! What is known of one inode.
 
-use super::DirState;
+use super::{DirState, Look};
 use crate::cache::Identity;
 use crate::draft::Draft;
 use crate::meta::{Attrs, Kind, Xattrs};
@@ -107,6 +107,8 @@ pub struct State {
     pub conflicted: bool,
     /// The name is gone; open handles live on.
     pub unlinked: bool,
+    /// The name went to another client's object: an OPEN that the kernel's old dentry leads here looks the name up again.
+    pub superseded: bool,
     /// Where the object went when the name was removed under an open handle: the hidden key.
     pub orphan: Option<String>,
     /// The kernel's page cache was filled from these bytes.
@@ -118,6 +120,11 @@ pub struct State {
     /// OPEN found another object than the kernel's attributes say and sent the kernel back to LOOKUP; its next OPEN
     /// need not ask again.
     pub revalidated: Option<Instant>,
+    /// When a LOOKUP asked the service and gave the name to the kernel without a lifetime: an OPEN that comes before the
+    /// next LOOKUP belongs to the same open(2), and need not ask once more.
+    pub walked: Option<Instant>,
+    /// Of a new file: what another client may have stored under the name before it was created, not answered yet.
+    pub unseen: Option<Look>,
 }
 
 impl State {
@@ -144,11 +151,14 @@ impl State {
             reverted: false,
             conflicted: false,
             unlinked: false,
+            superseded: false,
             orphan: None,
             pages: None,
             target: None,
             dir,
             revalidated: None,
+            walked: None,
+            unseen: None,
         }
     }
 

@@ -28,8 +28,9 @@ use std::time::Duration;
 
 /// Less than the usual keep-alive time of servers and load balancers.
 const IDLE: Duration = Duration::from_secs(25);
-/// Big frames: fewer wake-ups per byte of a download.
-const READ_BUFFER: usize = 1 << 20;
+/// Big frames are fewer wake-ups per byte of a download; still bigger ones come from fresh memory each time, whose
+/// clearing costs more.
+const READ_BUFFER: usize = 256 << 10;
 
 type Client = legacy::Client<HttpsConnector<Dial>, SdkBody>;
 

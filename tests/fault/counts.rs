@@ -44,6 +44,6 @@ fn a_long_listing_asks_for_each_object_once_and_many_at_a_time() {
         let counts = proxy.counts();
         assert!(counts.values().sum::<usize>() <= most, "{flags:?}: {counts:?}");
         // One after the other it would take 40 s.
-        assert!(began.elapsed() < Duration::from_secs(8), "{flags:?}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20), "{flags:?}: {:?}", began.elapsed());
     }
 }

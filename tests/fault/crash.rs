@@ -58,7 +58,12 @@ fn an_upload_of_a_killed_daemon_is_given_up_by_the_next_mount() {
     let mut mount = service.mount_through(&proxy, &["--cache-dir", &cache]);
     let path = mount.path("f");
     let writing = std::thread::spawn(move || fs::write(path, pattern(3, 100 * MIB)));
-    soon("an upload", || s3.uploads().len() == 1);
+    // (A daemon that is killed between the service's answer and its own note, a millisecond later, leaves the upload.)
+    soon("an upload that is noted", || {
+        let notes =
+            fs::read_dir(&cache).unwrap().flatten().map(|note| fs::read_to_string(note.path()).unwrap_or_default());
+        s3.uploads().len() == 1 && notes.collect::<String>().ends_with('\n')
+    });
     mount.crash();
     assert!(writing.join().unwrap().is_err());
     assert_eq!(s3.uploads().len(), 1, "the daemon had no chance to give it up");

@@ -55,13 +55,13 @@ fn long_listings_ask_many_at_a_time() {
     let service = Service::embedded();
     service.s3().put_many((0..600).map(|n| (format!("d/f{n:04}"), "x".to_owned())));
     let m = mount(&service);
-    service.server().on_request(Box::new(|_| Fault::Delay(Duration::from_millis(20))));
+    service.server().on_request(Box::new(|_| Fault::Delay(Duration::from_millis(50))));
     service.log().clear();
     let began = std::time::Instant::now();
     assert_eq!(sh(m.root(), "ls -l d | grep -c root").ok(), "600\n");
     let took = began.elapsed();
-    // One after another they would take more than 12 s.
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    // One after another they would take more than 30 s.
+    assert!(took < Duration::from_secs(12), "{took:?}");
     assert!(service.log().count("HeadObject") <= 620, "{:?}", service.log().counts());
 }
 

@@ -57,6 +57,9 @@ pub enum Op {
     HandlePunch(usize, u64, u64),
     HandleAllocate(usize, u64, u64),
     CopyRange(usize, u64, usize, u64, usize),
+    /// Another S3 client puts or deletes an object.
+    OtherPuts(String, Fill),
+    OtherDeletes(String),
     /// Compare both trees now.
     Compare,
     /// The kernel forgets what it knows.
@@ -85,15 +88,17 @@ pub enum Sizes {
 pub struct Source {
     rng: fastrand::Rng,
     sizes: Sizes,
+    /// Whether another client takes part.
+    other: bool,
     dirs: Vec<String>,
     others: Vec<String>,
     open: Vec<usize>,
 }
 
 impl Source {
-    pub fn new(seed: u64, sizes: Sizes) -> Source {
+    pub fn new(seed: u64, sizes: Sizes, other: bool) -> Source {
         let rng = fastrand::Rng::with_seed(seed);
-        Source { rng, sizes, dirs: Vec::new(), others: Vec::new(), open: Vec::new() }
+        Source { rng, sizes, other, dirs: Vec::new(), others: Vec::new(), open: Vec::new() }
     }
 
     pub fn list(&mut self, count: usize) -> Vec<Op> {
@@ -103,6 +108,7 @@ impl Source {
         while list.len() < count {
             let op = self.op();
             side.apply(&op);
+            side.other_client(&op);
             if op == Op::Remount {
                 side.close_all();
             }
@@ -230,6 +236,13 @@ impl Source {
     }
 
     fn op(&mut self) -> Op {
+        if self.other && self.rng.u32(0..12) == 0 {
+            return if self.rng.u32(0..3) > 0 {
+                Op::OtherPuts(self.any_place(), self.fill())
+            } else {
+                Op::OtherDeletes(self.file())
+            };
+        }
         let xattr = self.rng.choice(XATTRS).unwrap_or("user.one");
         match self.rng.u32(0..1000) {
             0..70 => Op::Put(self.place(), self.fill()),

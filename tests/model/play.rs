@@ -3,7 +3,8 @@
 use super::ops::Op;
 use super::side::{Outcome, Side, set_times};
 use super::tree::{differences, raw_differences, snapshot};
-use crate::support::{Mount, Service};
+use crate::support::{Mount, Service, pattern};
+use osirisfs::server::{Limits, Style};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,13 +19,31 @@ pub struct Wrong {
     pub what: String,
 }
 
-/// Plays a list on a fresh bucket. `options` are those of the mount. Gives how many operations did not fail (on both
+/// The mount under test.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    pub flags: &'static [&'static str],
+    /// The release of RGW that the embedded server is like.
+    pub style: Style,
+}
+
+impl Setup {
+    /// A fresh bucket; or a fresh folder on a real gateway, if the environment wants that.
+    pub fn service(&self) -> Service {
+        match std::env::var("OSIRISFS_MODEL_SERVICE").as_deref() {
+            Ok("rgw") => Service::rgw(),
+            _ => Service::embedded_as(self.style, Limits::default()),
+        }
+    }
+}
+
+/// Plays a list on a fresh bucket. Gives how many operations did not fail (on both
 /// sides).
-pub fn play(ops: &[Op], options: &[&str]) -> Result<usize, Wrong> {
-    let service = Service::embedded();
+pub fn play(ops: &[Op], setup: Setup) -> Result<usize, Wrong> {
+    let service = setup.service();
     let plain = service.folder().join("plain");
     std::fs::create_dir(&plain).unwrap();
-    let mount = service.mount_with(options);
+    let mount = service.mount_with(setup.flags);
     let guard = Guard::start(mount.root().to_owned());
     let mut game = Game {
         mounted: Side::new(mount.root().to_owned()),
@@ -60,6 +79,7 @@ impl Game {
                 std::fs::write("/proc/sys/vm/drop_caches", "2").map_err(|e| e.to_string())?;
                 return Ok(());
             }
+            Op::OtherPuts(path, _) | Op::OtherDeletes(path) => return self.other_client(op, path),
             Op::Wait => std::thread::sleep(Duration::from_millis(1300)),
             Op::Remount => {
                 self.close_all();
@@ -80,6 +100,26 @@ impl Game {
         }
         let idle = Outcome::Words("not open".to_owned());
         self.succeeded += usize::from(!matches!(is, Outcome::Errno(_)) && is != idle);
+        Ok(())
+    }
+
+    fn other_client(&mut self, op: &Op, path: &str) -> Result<(), String> {
+        // What waits to be stored here would rightly win over an older version.
+        if let Ok(file) = std::fs::File::open(self.mounted.at(path)) {
+            file.sync_all().map_err(|error| format!("fsync {path}: {error}"))?;
+        }
+        // A link cannot be opened; its folder stores its attributes.
+        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+        if let Ok(dir) = std::fs::File::open(self.mounted.at(above)) {
+            dir.sync_all().map_err(|error| format!("fsync {above}: {error}"))?;
+        }
+        if self.plain.other_client(op) {
+            match op {
+                Op::OtherPuts(_, fill) => self.service.s3().put(path, pattern(fill.seed, fill.len)),
+                _ => self.service.s3().delete(path),
+            }
+            self.succeeded += 1;
+        }
         Ok(())
     }
 
@@ -123,12 +163,12 @@ fn report(when: &str, differences: Vec<String>) -> Result<(), String> {
 }
 
 /// Ends the mount if the test hangs in it.
-struct Guard {
+pub struct Guard {
     at: Arc<Mutex<String>>,
 }
 
 impl Guard {
-    fn start(mountpoint: PathBuf) -> Guard {
+    pub fn start(mountpoint: PathBuf) -> Guard {
         let at = Arc::new(Mutex::new(String::new()));
         let weak = Arc::downgrade(&at);
         let began = Instant::now();
@@ -147,7 +187,7 @@ impl Guard {
         Guard { at }
     }
 
-    fn at(&self, what: String) {
+    pub fn at(&self, what: String) {
         *self.at.lock().unwrap() = what;
     }
 }

@@ -63,7 +63,35 @@ impl Side {
         self.handles = [const { None }; SLOTS];
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    /// Does on a plain folder what another S3 client's operation means there. `false`: that means nothing here, or what
+    /// it means depends on who came first: an open file, a directory, a path through a link.
+    pub fn other_client(&self, op: &Op) -> bool {
+        let (path, bytes) = match op {
+            Op::OtherPuts(path, fill) => (path, Some(pattern(fill.seed, fill.len))),
+            Op::OtherDeletes(path) => (path, None),
+            _ => return false,
+        };
+        let at = self.at(path);
+        let is_dir = |path: &Path| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+        let parents = at.ancestors().skip(1).take(path.matches('/').count()).all(is_dir);
+        let there = fs::symlink_metadata(&at).ok();
+        let number = there.as_ref().map(MetadataExt::ino);
+        let open = self.handles.iter().flatten().any(|file| Some(file.metadata().unwrap().ino()) == number);
+        if !parents || open || there.as_ref().is_some_and(|meta| meta.is_dir()) || (there.is_none() && bytes.is_none())
+        {
+            return false;
+        }
+        if there.is_some() {
+            fs::remove_file(&at).unwrap();
+        }
+        if let Some(bytes) = bytes {
+            fs::write(&at, bytes).unwrap();
+            fs::set_permissions(&at, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        true
+    }
+
+    pub fn at(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
 
@@ -114,6 +142,7 @@ impl Side {
                 self.handles[*slot] = Some(file);
                 Ok(Outcome::Done)
             }
+            Op::OtherPuts(..) | Op::OtherDeletes(_) => Ok(Outcome::Done),
             Op::Compare | Op::DropCaches | Op::Wait | Op::Remount => Ok(Outcome::Done),
             _ => self.run_on_handle(op),
         }
@@ -151,6 +180,8 @@ impl Side {
                 let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
                 done(rustix::fs::fallocate(file, how, *offset, *len))
             }
+            // Whether allocating what is there already changes the time differs between file systems.
+            Op::HandleAllocate(_, offset, len) if offset + len <= file.metadata()?.len() => Ok(Outcome::Done),
             Op::HandleAllocate(_, offset, len) => {
                 done(rustix::fs::fallocate(file, FallocateFlags::empty(), *offset, *len))
             }

@@ -128,7 +128,8 @@ pub fn raw_differences(bucket: &S3, wanted: &Tree) -> Vec<String> {
     let mut found = Vec::new();
     let keys: BTreeSet<String> = bucket.all_keys("").into_iter().collect();
     for key in &keys {
-        if key == ".osirisfs/root" {
+        // The attributes of the mount's own root.
+        if key == ".osirisfs/root" || key.is_empty() {
             continue;
         }
         let (path, is_dir) = key.strip_suffix('/').map_or((key.as_str(), false), |path| (path, true));

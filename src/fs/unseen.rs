@@ -1,0 +1,75 @@
+//! Creating over a name that is believed to be absent.
+//!
+//! Another client may have made the file since the directory was listed, and an open that truncates must then replace
+//! that file, with its attributes, and not come into conflict with it. The question goes out when the file is created;
+//! its answer is needed only if the service refuses the PUT because something is there. So a new file costs one round
+//! trip, its PUT, and not two.
+
+use super::lookup::Memory;
+use super::{Fs, Result, base_of, object};
+use crate::inode::{Inode, Look};
+use crate::meta::Kind;
+use crate::names::Name;
+use crate::store::Condition;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A lookup that asked so long ago belongs to the same open(2).
+const JUST_ASKED: Duration = Duration::from_millis(50);
+
+impl Fs {
+    /// Asks what stands under a name that memory believes absent; `None` if the lookup of this very open has asked.
+    pub(super) fn look_again(self: &Arc<Self>, parent: u64, name: &Name) -> Result<Option<Look>> {
+        if let Memory::Absent(ttl) = self.remember(parent, name)?
+            && ttl + JUST_ASKED >= self.options.max_age
+        {
+            return Ok(None);
+        }
+        Ok(Some(self.start_look(&self.file_key(parent, name)?, false, None)))
+    }
+
+    /// Whether a commit under this condition may go ahead of the answer: the service refuses it if something is there.
+    pub(super) async fn may_precede_answer(&self, inode: &Inode, condition: &Condition, one_put: bool) -> Result<bool> {
+        if inode.state().unseen.is_none() {
+            return Ok(true);
+        }
+        Ok(one_put && *condition == Condition::Absent && self.store.quirks().await?.exclusive_put)
+    }
+
+    /// Takes the answer in. True: a file was there when this one was created; it is what the draft replaces.
+    pub(super) async fn settle_unseen(self: &Arc<Self>, inode: &Inode) -> Result<bool> {
+        let Some(look) = inode.state().unseen.clone() else { return Ok(false) };
+        let answer = look.await;
+        let key = self.key(inode.ino, false)?;
+        let mut state = inode.state();
+        if state.unseen.is_none() {
+            return Ok(state.object.is_some());
+        }
+        let seen = match answer {
+            Ok(seen) => seen,
+            Err(error) if error.is_not_found() => {
+                state.unseen = None;
+                return Ok(false);
+            }
+            Err(error) => {
+                state.unseen = Some(self.start_look(&key, false, None));
+                return Err(error.into());
+            }
+        };
+        state.unseen = None;
+        if seen.attrs.kind != Kind::File || state.object.is_some() {
+            return Ok(false);
+        }
+        let found = object(&self.bucket, &key, &seen.info);
+        if !state.meta_dirty() {
+            state.attrs.mode = seen.attrs.mode;
+            (state.attrs.uid, state.attrs.gid) = (seen.attrs.uid, seen.attrs.gid);
+            state.xattrs = Arc::new(seen.xattrs.clone());
+        }
+        if let Some(draft) = state.draft.as_mut() {
+            draft.base = Some(base_of(&found));
+        }
+        state.object = Some(Arc::new(found));
+        Ok(true)
+    }
+}
