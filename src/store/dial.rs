@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use std::error::Error;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -57,8 +57,12 @@ impl Dial {
     }
 }
 
-/// The proxy for this address, if there is one.
+/// The proxy for this address, if there is one. This machine itself needs none.
 pub(super) fn proxy_for(network: &Network, uri: &Uri) -> Result<Option<Intercept>> {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()) {
+        return Ok(None);
+    }
     let proxies = &network.proxies;
     let matcher = Matcher::builder()
         .http(proxies.http.clone().unwrap_or_default())
@@ -144,5 +148,34 @@ impl Service<Name> for Resolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let found = self.0.call(name);
         Box::pin(async move { Ok(found.await.map_err(ResolveError)?.collect::<Vec<_>>().into_iter()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Proxies;
+    use super::*;
+
+    #[test]
+    fn which_addresses_need_the_proxy() {
+        let name = |text: &str| Some(text.to_owned());
+        let proxies = Proxies {
+            http: None,
+            https: name("http://user:word@proxy.example.org:3128"),
+            none_for: name(".inside.org"),
+        };
+        let network = Network { proxies, ..Network::default() };
+        let proxy = |url: &str| proxy_for(&network, &url.parse().unwrap()).unwrap();
+        let found = proxy("https://rgw.example.org").unwrap();
+        assert_eq!(found.uri().host(), Some("proxy.example.org"));
+        assert!(found.basic_auth().is_some());
+        for direct in ["http://rgw.example.org", "https://rgw.inside.org", "https://localhost:1", "https://127.0.0.2"] {
+            assert!(proxy(direct).is_none(), "{direct}");
+        }
+        let network = Network {
+            proxies: Proxies { https: name("socks5://proxy:1080"), ..Proxies::default() },
+            ..Network::default()
+        };
+        assert!(proxy_for(&network, &"https://rgw.example.org".parse().unwrap()).is_err());
     }
 }
