@@ -6,6 +6,7 @@ ceph_tests() {
     contract "$1-token" "$OSIRISFS_RGW_ENDPOINT" "$OSIRISFS_RGW_BUCKET" "$OSIRISFS_RGW_TOKEN_ALICE" ''
     contract "$1-keys-tls" "$OSIRISFS_RGW_TLS_ENDPOINT" "$OSIRISFS_RGW_BUCKET_KEY" \
         "$OSIRISFS_RGW_KEY_ACCESS" "$OSIRISFS_RGW_KEY_SECRET"
+    tests "$1-gateways" cargo test --locked --no-fail-fast --test gateways_rgw -- --test-threads=1
     tests "$1-mount" cargo test --locked --no-fail-fast --test mount_rgw
 }
 

@@ -4,11 +4,12 @@
 
 OWN_RGW=$STATE/rgw-own.$$
 
-# own_rgw_up RELEASE: starts it and exports its OSIRISFS_RGW_* variables. The caller's trap must call own_rgw_down.
+# own_rgw_up RELEASE [OPTIONS]: starts it and exports its OSIRISFS_RGW_* variables. The caller's trap must call own_rgw_down.
 own_rgw_up() {
-    local env
-    "$REPO/scripts/rgw" up --release "$1" --dir "$OWN_RGW" --port any || return 1
-    env=$("$REPO/scripts/rgw" env --release "$1" --dir "$OWN_RGW") || return 1
+    local env release=$1
+    shift
+    "$REPO/scripts/rgw" up --release "$release" --dir "$OWN_RGW" --port any "$@" || return 1
+    env=$("$REPO/scripts/rgw" env --release "$release" --dir "$OWN_RGW") || return 1
     eval "$env"
 }
 

@@ -15,9 +15,11 @@ mon_port() { echo $((PORT + 2)); }
 ldap_port() { echo $((PORT + 3)); }
 
 ports_free() {
-    local p
+    local p a
     for p in $(seq "$1" $(($1 + 3))); do
-        ! (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || return 1
+        for a in 1 2 3; do
+            ! (exec 3<>"/dev/tcp/127.0.0.$a/$p") 2>/dev/null || return 1
+        done
     done
 }
 
@@ -71,9 +73,23 @@ rgw ldap searchdn = ou=people,$LDAP_BASE
 rgw ldap dnattr = uid
 rgw thread pool size = 64
 
-[client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:$PORT ssl_endpoint=127.0.0.1:$(tls_port) ssl_certificate=$DIR/tls/rgw.pem ssl_private_key=$DIR/tls/rgw.key
 C
+    local name address
+    for name in rgw rgw-2 rgw-3; do
+        address=$(gateway_address "$name")
+        cat >>"$DIR/ceph.conf" <<C
+[client.$name]
+rgw frontends = beast endpoint=$address:$PORT ssl_endpoint=$address:$(tls_port) ssl_certificate=$DIR/tls/rgw.pem ssl_private_key=$DIR/tls/rgw.key
+C
+    done
+}
+
+# gateway_address NAME: rgw, rgw-2 and rgw-3 listen on 127.0.0.1 and after.
+gateway_address() {
+    case $1 in
+    rgw) echo 127.0.0.1 ;;
+    *) echo "127.0.0.${1#rgw-}" ;;
+    esac
 }
 
 write_ldap() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Starts and ends the four daemons. Uses DIR, PORT, ROOT; each daemon's pid is in DIR/run/NAME.pid.
 
-DAEMONS=(rgw slapd osd mon)
+DAEMONS=(rgw rgw-2 rgw-3 slapd osd mon)
 
 start_daemons() {
     local fsid osd
@@ -19,14 +19,30 @@ start_daemons() {
     monitor osd crush add osd.0 1.0 host=h root=default
     started ceph-osd -c "$DIR/ceph.conf" -i 0 --pid-file "$DIR/run/osd.pid"
     started slapadd -f "$DIR/ldap/slapd.conf" -l "$DIR/ldap/people.ldif"
-    started slapd -f "$DIR/ldap/slapd.conf" -h "ldap://127.0.0.1:$(ldap_port)"
-    started radosgw -c "$DIR/ceph.conf" -n client.rgw --pid-file "$DIR/run/rgw.pid"
-    wait_for 120 answers || start_failed "the gateway does not answer on port $PORT"
+    start_daemon slapd
+    start_daemon rgw
+    local n
+    for ((n = 2; n <= GATEWAYS; n++)); do start_daemon "rgw-$n"; done
+}
+
+# start_daemon NAME: slapd or a gateway; returns when a gateway answers.
+start_daemon() {
+    local address
+    case $1 in
+    slapd) started slapd -f "$DIR/ldap/slapd.conf" -h "ldap://127.0.0.1:$(ldap_port)" ;;
+    rgw | rgw-[23])
+        address=$(gateway_address "$1")
+        started radosgw -c "$DIR/ceph.conf" -n "client.$1" --pid-file "$DIR/run/$1.pid"
+        wait_for 120 answers "$address" || start_failed "the gateway does not answer on $address:$PORT"
+        ;;
+    *) die "no such daemon: $1" ;;
+    esac
 }
 
 new_uuid() { cat /proc/sys/kernel/random/uuid; }
 
-answers() { curl -sf -m 5 -o /dev/null "http://127.0.0.1:$PORT/"; }
+# answers [ADDRESS]
+answers() { curl -sf -m 5 -o /dev/null "http://${1:-127.0.0.1}:$PORT/"; }
 
 # A daemon keeps what it inherits, so it gets a log and not the caller's pipes.
 started() {

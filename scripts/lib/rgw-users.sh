@@ -35,6 +35,7 @@ make_users() {
 print_env() {
     cat <<E
 export OSIRISFS_RGW_RELEASE='$RELEASE'
+export OSIRISFS_RGW_GATEWAYS='$GATEWAYS'
 export OSIRISFS_RGW_DIR='$DIR'
 export OSIRISFS_RGW_ENDPOINT='http://127.0.0.1:$PORT'
 export OSIRISFS_RGW_TLS_ENDPOINT='https://localhost:$(tls_port)'

@@ -2,8 +2,7 @@
 
 use super::effective::{self, Said};
 use super::exit::Failure;
-use crate::config::resolve::service;
-use crate::config::{Env, Origin, credentials};
+use crate::config::{Env, Origin, sites};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -32,28 +31,33 @@ pub fn run(args: Args) -> Result<(), Failure> {
     // A name that no section can have.
     let bucket = args.bucket.as_deref().unwrap_or("_");
     let said = effective::of_bucket(bucket, &args.dash_o, args.config.as_ref(), &env)?;
-    let text = shown(&said, &env);
+    let text = shown(&said, &env)?;
     // A reader that has gone away (head) wants no more.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }
 
 /// All as lines of a configuration file: what nobody said and what has no fixed default as comments.
-fn shown(said: &Said, env: &Env) -> String {
+fn shown(said: &Said, env: &Env) -> Result<String, Failure> {
     let mut out = String::new();
     for (path, there) in said.files.looked() {
         out += &format!("# {}: {}\n", path.display(), if there { "read" } else { "not there" });
     }
     let options = &said.options;
-    let found = credentials::find(options.token_file.as_deref(), options.profile.as_deref(), env);
+    let found = options.reach.credentials("", env);
     let (who, profile) = match &found {
         Ok(found) => (format!("from {}", found.from), found.profile.clone()),
         Err(e) => (format!("none: {}", e.message), Default::default()),
     };
     out += &format!("# credentials: {who}\n");
-    let service = service(options, &profile, env);
+    let service = options.reach.service(&profile, &options.origins, env, &options.sites)?;
+    let [place, region, ca_file] = service.origins;
+    let by_site = service.site.is_some() || place == Origin::Default;
+    let endpoint = (!by_site).then(|| (service.endpoint, place.clone()));
+    let site = by_site.then(|| (service.site.unwrap_or_else(|| sites::AUTO.to_owned()), place));
+    let ca = service.ca_file.map(|path| (path.display().to_string(), ca_file));
     let found_elsewhere =
-        [("endpoint", Some(service.endpoint)), ("region", Some(service.region)), ("ca_file", service.ca_file)];
+        [("endpoint", endpoint), ("site", site), ("region", Some((service.region, region))), ("ca_file", ca)];
     let mut lines = Vec::new();
     for arg in super::mount_command().get_arguments().filter(|arg| !arg.is_hide_set()) {
         let Some(long) = arg.get_long().filter(|long| !matches!(*long, "help" | "config")) else { continue };
@@ -85,7 +89,7 @@ fn shown(said: &Said, env: &Env) -> String {
             out += &value.map(|value| format!("{name} = {}\n", quoted(&value))).unwrap_or_default();
         }
     }
-    out
+    Ok(out)
 }
 
 /// The help of an option says what happens without it: `[default: who mounts]`.

@@ -9,7 +9,7 @@ use crate::fs::{self, Volumes};
 use crate::fuse::{self, Mounted};
 use crate::mount::daemon::Ready;
 use crate::mount::{MountError, check, control, device, table, tune, unmount};
-use crate::store::{ErrorKind, Store, StoreError};
+use crate::store::{ErrorKind, Store, StoreConfig, StoreError};
 use nix::sys::stat::{Mode, umask};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -97,7 +97,7 @@ async fn live(settings: Settings, ready: Ready, again: Again) -> u8 {
         Err(error) => return give_up(ready, error.into()),
     };
     let place = settings.mountpoint.display().to_string();
-    tracing::info!("{} of {} is mounted on {place}", settings.source(), settings.endpoint);
+    tracing::info!("{} of {} is mounted on {place}", settings.source(), running.store.endpoint());
     if ready.done(logging::stderr_is_journal()).is_err() {
         tracing::warn!("the mount command went away while mounting: unmounting again");
         signals.count_one();
@@ -129,7 +129,12 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
         bucket: settings.bucket.clone(),
         credentials_from: settings.credentials_from.clone(),
     };
-    let store = Store::new(settings.store_config()).map_err(service)?.with_sse_c(settings.sse_c.clone());
+    let config = StoreConfig { source: Some(logging::hiding(settings.source.clone())), ..settings.store_config() };
+    let store = Store::new(config).map_err(service)?.with_sse_c(settings.sse_c.clone());
+    if settings.network.no_tls_verify {
+        tracing::warn!("certificates are not verified (--no-tls-verify)");
+    }
+    store.find_way().await;
     first_answer(&store, settings.ask_for).await.map_err(service)?;
     let options = fs::Options::of(settings);
     let open = async {

@@ -2,7 +2,7 @@
 
 use super::exit::{Failure, USAGE};
 use super::{Cli, Command};
-use crate::config::{Env, Files, MountFlags, Options, dash_o, files, parse};
+use crate::config::{Env, Files, MountFlags, Options, Sites, dash_o, files, parse};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -36,6 +36,7 @@ pub fn of_words(dash_o: &[String], words: &[OsString], env: &Env) -> Result<Said
         (options, matches) = parsed(words, &flags, &dash_o.flags)?;
     }
     options.origins = origins;
+    options.sites = Sites::of(&files);
     Ok(Said { options, kernel: dash_o.kernel, remount: dash_o.remount, files, matches })
 }
 

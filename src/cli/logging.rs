@@ -2,13 +2,14 @@
 //! out of the finished line.
 
 use crate::config::{ConfigError, Settings};
+use crate::store::{CredentialSource, Credentials};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::SystemTime;
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
@@ -40,11 +41,11 @@ pub fn start(settings: &Settings) -> Result<(), ConfigError> {
     let target = Target::of(settings);
     let timed = matches!(target, Target::File(_)) || (matches!(target, Target::Stderr) && !stderr_is_journal());
     let colours = matches!(target, Target::Stderr) && io::stderr().is_terminal();
-    let secrets = Secrets::of(settings);
+    hide(&settings.credentials);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(&settings.log, settings.log_requests)?)
         .with_ansi(colours)
-        .with_writer(Log { target: Arc::new(target), secrets: Arc::new(secrets) });
+        .with_writer(Log { target: Arc::new(target) });
     // A logger that is there already (in tests) stays.
     let _ = if timed {
         let builder = builder.with_filter_reloading();
@@ -142,14 +143,29 @@ impl Target {
 /// What must never be seen, in the forms in which it travels.
 struct Secrets(Vec<Vec<u8>>);
 
+/// A mount may get new credentials while it logs.
+static SECRETS: RwLock<Secrets> = RwLock::new(Secrets(Vec::new()));
+
+/// From now on no log line shows these.
+pub fn hide(credentials: &Credentials) {
+    SECRETS.write().unwrap_or_else(PoisonError::into_inner).add(credentials);
+}
+
+/// The same source; what it gives is hidden from the log.
+pub fn hiding(source: CredentialSource) -> CredentialSource {
+    CredentialSource::new(source.words().to_owned(), move || source.read().inspect(hide))
+}
+
 impl Secrets {
-    fn of(settings: &Settings) -> Secrets {
-        let keys = [&settings.credentials.access_key, &settings.credentials.secret_key];
-        let forms = keys.into_iter().filter(|key| !key.is_empty()).flat_map(|key| {
+    fn add(&mut self, credentials: &Credentials) {
+        for key in [&credentials.access_key, &credentials.secret_key] {
             let encoded = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
-            [key.clone().into_bytes(), encoded.to_string().into_bytes()]
-        });
-        Secrets(forms.collect())
+            for form in [key.clone().into_bytes(), encoded.to_string().into_bytes()] {
+                if !form.is_empty() && !self.0.contains(&form) {
+                    self.0.push(form);
+                }
+            }
+        }
     }
 
     fn blotted(&self, line: &[u8]) -> Vec<u8> {
@@ -192,12 +208,10 @@ fn message_of(line: &str) -> String {
 /// Gives a writer for each line.
 struct Log {
     target: Arc<Target>,
-    secrets: Arc<Secrets>,
 }
 
 struct Line {
     target: Arc<Target>,
-    secrets: Arc<Secrets>,
     level: Level,
 }
 
@@ -205,7 +219,7 @@ impl<'a> MakeWriter<'a> for Log {
     type Writer = Line;
 
     fn make_writer(&'a self) -> Line {
-        Line { target: self.target.clone(), secrets: self.secrets.clone(), level: Level::INFO }
+        Line { target: self.target.clone(), level: Level::INFO }
     }
 
     fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line {
@@ -216,7 +230,7 @@ impl<'a> MakeWriter<'a> for Log {
 impl Write for Line {
     /// tracing_subscriber formats a whole line and writes it at once, so a secret is never split between two calls.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let clean = self.secrets.blotted(line);
+        let clean = SECRETS.read().unwrap_or_else(PoisonError::into_inner).blotted(line);
         if self.level <= Level::WARN {
             remember(&clean);
         }

@@ -11,13 +11,17 @@ mod fstab;
 mod helper;
 mod list;
 mod logging;
+mod login;
 mod metrics;
 mod mount;
 mod notify;
+mod prompt;
 mod run;
 mod serve_s3;
 mod served;
 mod share;
+mod sites;
+mod speak;
 mod status;
 mod umount;
 mod unit;
@@ -28,7 +32,8 @@ use std::ffi::OsString;
 
 const EXAMPLES: &str = "\
 Examples:
-  osirisfs mount --token-file ~/.osiris-token yourcou-data ~/data
+  osirisfs login
+  osirisfs mount yourcou-data ~/data
   osirisfs mount --profile yourname_yourcou yourcou-data/run7 ~/run7
   osirisfs umount ~/data
   osirisfs run yourcou-data -- ./job.sh {}
@@ -51,8 +56,20 @@ Examples:
 
 The command returns when the mount answers; the daemon goes on in the background.
 The token or key is taken from --token-file, else --profile, else OSIRIS_TOKEN or
-AWS_ACCESS_KEY_ID (and AWS_SECRET_ACCESS_KEY, which may be empty), else the default
-profile of ~/.aws/credentials. A file with a token must have mode 0600.";
+AWS_ACCESS_KEY_ID (and AWS_SECRET_ACCESS_KEY, which may be empty), else what osirisfs login
+has kept, else the default profile of ~/.aws/credentials, ~/.s3cfg, ~/.passwd-s3fs,
+/etc/passwd-s3fs. A file with a token must have mode 0600. A running mount takes a changed
+token from there when the service refuses the old one.";
+
+const LOGIN_EXAMPLES: &str = "\
+Examples:
+  osirisfs login                          asks for the token
+  osirisfs login < token                  reads it from a file or pipe
+  osirisfs login --keys                   asks for an access key and a secret key
+  osirisfs login --keys < credentials     the file that COmanage offers
+
+The token is kept in ~/.config/osirisfs/credentials, which only you can read, in a profile
+named after your S3 user id. With several tokens, one for each COU, give mount --profile.";
 
 const SHARE_EXAMPLES: &str = "\
 Examples:
@@ -95,6 +112,15 @@ enum Command {
     /// Let others into a bucket of yours, show who is in, take it back
     #[command(after_help = SHARE_EXAMPLES)]
     Share(share::Args),
+    /// Keep your token (or key pair) for this machine, after a look whether the service takes it
+    #[command(after_help = LOGIN_EXAMPLES)]
+    Login(login::LoginArgs),
+    /// Forget what login kept
+    Logout(login::LogoutArgs),
+    /// Ask the service who you are
+    Whoami(login::WhoamiArgs),
+    /// Show which gateways can be reached, and how well
+    Sites(sites::Args),
     /// Show how a mount is doing: the service, the cache, what waits to be stored, what went wrong
     Status(status::Args),
     /// List the mounts of this machine
@@ -141,6 +167,10 @@ fn run_command(command: Command, words: &[OsString]) -> Result<(), Failure> {
         Command::Mount(args) => mount::run(*args, words),
         Command::Umount(args) => umount::run(args),
         Command::Share(args) => share::run(args),
+        Command::Login(args) => login::login(args),
+        Command::Logout(args) => login::logout(args),
+        Command::Whoami(args) => login::whoami(args),
+        Command::Sites(args) => sites::run(args),
         Command::Status(args) => status::run(args),
         Command::List(args) => list::run(args),
         Command::Doctor(args) => doctor::run(args),

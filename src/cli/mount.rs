@@ -48,7 +48,7 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
     if fake {
         return Ok(());
     }
-    warn_of_plain_http(&settings);
+    warn_of_open_ways(&settings);
     let (dash_o, words) = (args.options.dash_o, words.to_vec());
     let again = Box::new(move || {
         let said = effective::of_words(&dash_o, &words, &env)?;
@@ -68,7 +68,15 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
     }
 }
 
-fn warn_of_plain_http(settings: &Settings) {
+/// What others on the way could read.
+fn warn_of_open_ways(settings: &Settings) {
+    if settings.network.no_tls_verify {
+        eprintln!(
+            "osirisfs: warning: --no-tls-verify: {} may be anybody, and gets your token; for a private authority use \
+             --ca-file",
+            settings.endpoint
+        );
+    }
     if parse::readable_on_the_way(&settings.endpoint) {
         let warning = ConfigError::new(
             format!("{} is not encrypted: a token sent there can be read on the way", settings.endpoint),

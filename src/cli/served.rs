@@ -4,10 +4,11 @@ use super::control::{Backlog, NotStored};
 use super::logging;
 use crate::config::Settings;
 use crate::fs::Volumes;
-use crate::mount::status::{Cache, Event, Pending, Requests, Service, Status};
+use crate::mount::status::{Cache, Event, Gateway, Pending, Requests, Service, Status};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A mount that is served.
 pub struct Served {
@@ -26,7 +27,7 @@ impl Served {
             mountpoint: settings.mountpoint.display().to_string(),
             since: seconds(SystemTime::now()),
             read_only: settings.read_only,
-            service: Service { endpoint: settings.endpoint.clone(), ..Service::default() },
+            service: Service { no_tls_verify: settings.network.no_tls_verify, ..Service::default() },
             credentials_from: settings.credentials_from.clone(),
             ..Status::default()
         };
@@ -62,6 +63,9 @@ impl Served {
         });
         Status {
             service: Service {
+                endpoint: store.endpoint().to_owned(),
+                gateways: store.gateways().into_iter().map(gateway).collect(),
+                refused_for: store.refused_for().map(|time| time.as_secs()),
                 server: store.server(),
                 answered: metered.answered.map(seconds),
                 clock_ahead: metered.clock_ahead,
@@ -86,6 +90,11 @@ impl Served {
             ..self.fixed.clone()
         }
     }
+}
+
+fn gateway((address, handshake, left_out): (SocketAddr, Option<Duration>, bool)) -> Gateway {
+    let handshake_us = handshake.map(|time| time.as_micros() as u64);
+    Gateway { address: address.to_string(), handshake_us, left_out }
 }
 
 fn seconds(time: SystemTime) -> u64 {

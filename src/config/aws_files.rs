@@ -23,19 +23,25 @@ pub struct Profile {
     pub keys_from: Option<PathBuf>,
     /// `endpoint_url`
     pub endpoint: Option<String>,
+    /// `site`, which osirisfs login writes.
+    pub site: Option<String>,
     /// `region`
     pub region: Option<String>,
     /// `ca_bundle`
     pub ca_file: Option<PathBuf>,
-    /// A way to get credentials that this program does not know, by its key (`credential_process`).
+    /// `credential_process`: a command that prints the keys.
+    pub process: Option<String>,
+    /// A way to get credentials that this program does not know, by its key (`role_arn`).
     pub other_way: Option<&'static str>,
     /// Whether either file has the profile at all.
     pub found: bool,
+    /// `osirisfs login` has made it, so its keys are for the service that it names and for no other.
+    pub kept: bool,
 }
 
 /// Ways to get credentials that are not understood here: named, so that the user is not left to wonder.
 const OTHER_WAYS: &[&str] =
-    &["credential_process", "role_arn", "sso_session", "sso_start_url", "web_identity_token_file", "aws_session_token"];
+    &["role_arn", "sso_session", "sso_start_url", "web_identity_token_file", "aws_session_token"];
 
 impl AwsFiles {
     /// Where the environment says that the files are.
@@ -77,9 +83,21 @@ impl AwsFiles {
     }
 }
 
+/// The parts of a file, values as they are written.
+pub fn ini(text: &str, path: &Path) -> Result<ini::Ini, ConfigError> {
+    let as_written = ini::ParseOption { enabled_quote: false, enabled_escape: false, ..Default::default() };
+    // The parser's own message may repeat a part of the line, and the line may hold a key: give its number only.
+    ini::Ini::load_from_str_opt(text, as_written).map_err(|e| {
+        ConfigError::new(
+            format!("{} line {} is neither [section] nor name = value", path.display(), e.line + 1),
+            "correct that line",
+        )
+    })
+}
+
 impl Profile {
     /// Adds what a section of a file says; what an earlier file said stays.
-    fn add(&mut self, path: &Path, section: &str) -> Result<(), ConfigError> {
+    pub(super) fn add(&mut self, path: &Path, section: &str) -> Result<(), ConfigError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
@@ -92,14 +110,7 @@ impl Profile {
                 ));
             }
         };
-        let as_written = ini::ParseOption { enabled_quote: false, enabled_escape: false, ..Default::default() };
-        // The parser's own message may repeat a part of the line, and the line may hold a key: give its number only.
-        let ini = ini::Ini::load_from_str_opt(&text, as_written).map_err(|e| {
-            ConfigError::new(
-                format!("{} line {} is neither [section] nor name = value", path.display(), e.line + 1),
-                "correct that line (aws configure writes this file)",
-            )
-        })?;
+        let ini = ini(&text, path)?;
         let Some(found) = ini.iter().find(|(name, _)| name.is_some_and(|n| n.trim() == section)).map(|(_, p)| p) else {
             return Ok(());
         };
@@ -113,8 +124,10 @@ impl Profile {
             self.keys_from = Some(path.to_owned());
         }
         self.endpoint = self.endpoint.take().or_else(|| get("endpoint_url"));
+        self.site = self.site.take().or_else(|| get("site"));
         self.region = self.region.take().or_else(|| get("region"));
         self.ca_file = self.ca_file.take().or_else(|| get("ca_bundle").map(PathBuf::from));
+        self.process = self.process.take().or_else(|| get("credential_process"));
         self.other_way = self.other_way.or_else(|| OTHER_WAYS.iter().copied().find(|key| get(key).is_some()));
         Ok(())
     }

@@ -1,18 +1,36 @@
 //! Who asks: finds the token or key pair, in a fixed order.
 //!
 //! 1. `--token-file`
-//! 2. `--profile`
+//! 2. `--profile`: one that `osirisfs login` made, else one of the AWS files
 //! 3. the environment: `OSIRIS_TOKEN`, then `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`
-//! 4. the default profile: `AWS_PROFILE`, else `default`
+//! 4. `AWS_PROFILE` as if it were given by `--profile`
+//! 5. the one profile that `osirisfs login` made
+//! 6. the AWS profile `default`
+//! 7. what s3cmd and s3fs use: `~/.s3cfg`, `~/.passwd-s3fs`, `/etc/passwd-s3fs`
 //!
 //! A source that was named and has nothing is an error; the others are passed over. An OSiRIS token is an access key with
 //! an empty secret.
 
 use super::aws_files::{AwsFiles, Profile};
-use super::{ConfigError, Env};
+use super::private::refuse_if_others_can_read;
+use super::profiles::Profiles;
+use super::{ConfigError, Env, key_files, process};
 use crate::store::Credentials;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+/// Where s3fs looks for all users of a machine.
+const PASSWD_S3FS: &str = "/etc/passwd-s3fs";
+
+/// What the user said about the credentials.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted<'a> {
+    /// `--token-file`
+    pub token_file: Option<&'a Path>,
+    /// `--profile`
+    pub profile: Option<&'a str>,
+    /// The bucket that they are for: s3fs keeps keys by bucket.
+    pub bucket: &'a str,
+}
 
 /// Credentials, and what else their source said.
 pub struct Found {
@@ -22,59 +40,110 @@ pub struct Found {
     pub from: String,
     /// The profile's address, region and authorities.
     pub profile: Profile,
+    /// A program was run to get them.
+    pub by_program: bool,
 }
 
 /// Finds the credentials.
-pub fn find(token_file: Option<&Path>, profile: Option<&str>, env: &Env) -> Result<Found, ConfigError> {
+pub fn find(wanted: &Wanted<'_>, env: &Env) -> Result<Found, ConfigError> {
     let files = AwsFiles::of(env);
-    let default = env.var("AWS_PROFILE").unwrap_or("default");
-    if let Some(path) = token_file {
+    let own = Profiles::of(env);
+    if let Some(path) = wanted.token_file {
         let path = env.absolute(path);
         let credentials = read_token_file(&path)?;
         // A profile that was named beside the token file still says where to go.
-        let profile = profile.map(|name| named(&files, name)).transpose()?.unwrap_or_default();
-        return Ok(Found { credentials, from: format!("token file {}", path.display()), profile });
+        let profile = wanted.profile.map(|name| named(own.as_ref(), &files, name)).transpose()?.unwrap_or_default();
+        return Ok(Found { credentials, from: format!("token file {}", path.display()), profile, by_program: false });
     }
-    if let Some(name) = profile {
-        let profile = named(&files, name)?;
-        return match from_profile(&profile, name)? {
-            Some(found) => Ok(found),
-            None => Err(without_keys(&profile, name)),
-        };
+    if let Some(name) = wanted.profile {
+        return by_name(own.as_ref(), &files, name);
     }
     if let Some((credentials, from)) = from_environment(env)? {
-        return Ok(Found { credentials, from, profile: Profile::default() });
+        return Ok(Found { credentials, from, profile: Profile::default(), by_program: false });
     }
-    let profile = files.profile(default)?;
-    if let Some(found) = from_profile(&profile, default)? {
+    if let Some(name) = env.var("AWS_PROFILE") {
+        return by_name(own.as_ref(), &files, name);
+    }
+    if let Some(own) = &own
+        && let Some(found) = the_only_one(own)?
+    {
+        return Ok(found);
+    }
+    let profile = files.profile("default")?;
+    if let Some(found) = from_profile(&profile, "default")? {
         return Ok(found);
     }
     if profile.other_way.is_some() {
-        return Err(without_keys(&profile, default));
+        return Err(without_keys(&profile, "default"));
     }
-    let mut looked = vec![
-        "--token-file (not given)".to_owned(),
-        "--profile (not given)".to_owned(),
-        "OSIRIS_TOKEN (not set)".to_owned(),
-        "AWS_ACCESS_KEY_ID (not set)".to_owned(),
-    ];
-    looked.extend(files.described(default));
+    if let Some(found) = of_other_programs(wanted.bucket, env)? {
+        return Ok(found);
+    }
+    let mut looked: Vec<String> =
+        ["--token-file (not given)", "--profile (not given)", "OSIRIS_TOKEN (not set)", "AWS_ACCESS_KEY_ID (not set)"]
+            .map(str::to_owned)
+            .into();
+    looked.extend(own.map(|own| format!("{} (no profile there)", own.path().display())));
+    looked.extend(files.described("default"));
+    looked.push(format!("~/.s3cfg, ~/.passwd-s3fs and {PASSWD_S3FS} (no keys there)"));
     Err(ConfigError::new(
         format!("no token or key was found; looked at: {}", looked.join(", ")),
-        "save your token in a file, chmod 600 it, and give --token-file FILE",
+        "run osirisfs login, or save your token in a file, chmod 600 it, and give --token-file FILE",
     ))
 }
 
-fn named(files: &AwsFiles, name: &str) -> Result<Profile, ConfigError> {
+fn by_name(own: Option<&Profiles>, files: &AwsFiles, name: &str) -> Result<Found, ConfigError> {
+    let profile = named(own, files, name)?;
+    from_profile(&profile, name)?.ok_or_else(|| without_keys(&profile, name))
+}
+
+fn named(own: Option<&Profiles>, files: &AwsFiles, name: &str) -> Result<Profile, ConfigError> {
+    if let Some(own) = own {
+        let profile = own.profile(name)?;
+        if profile.found {
+            return Ok(profile);
+        }
+    }
     let profile = files.profile(name)?;
     if profile.found {
         return Ok(profile);
     }
-    let looked = files.described(name).join(", ");
+    let mut looked: Vec<String> = own.map(|own| own.path().display().to_string()).into_iter().collect();
+    looked.extend(files.described(name));
     Err(ConfigError::new(
-        format!("there is no profile \"{name}\"; looked at: {looked}"),
-        format!("add a section [{name}] with aws_access_key_id to ~/.aws/credentials, or give another --profile"),
+        format!("there is no profile \"{name}\"; looked at: {}", looked.join(", ")),
+        "run osirisfs login, which makes one, or give another --profile (osirisfs whoami --all lists them)",
     ))
+}
+
+/// What `osirisfs login` made, if it was used once. Whose bucket it is cannot be told from its name for sure, so several
+/// tokens are not guessed at.
+fn the_only_one(own: &Profiles) -> Result<Option<Found>, ConfigError> {
+    match own.names()?.as_slice() {
+        [] => Ok(None),
+        [name] => from_profile(&own.profile(name)?, name),
+        several => Err(ConfigError::new(
+            format!("you are logged in as {}", several.join(" and as ")),
+            format!("say which it is with --profile, such as --profile {}", several[0]),
+        )),
+    }
+}
+
+fn of_other_programs(bucket: &str, env: &Env) -> Result<Option<Found>, ConfigError> {
+    let mut places = vec![Path::new(PASSWD_S3FS).to_owned()];
+    if let Some(home) = &env.home {
+        let path = home.join(".s3cfg");
+        if let Some(profile) = key_files::s3cfg(&path)? {
+            return from_profile(&profile, "default");
+        }
+        places.insert(0, home.join(".passwd-s3fs"));
+    }
+    for path in places {
+        if let Some(profile) = key_files::passwd_s3fs(&path, bucket)? {
+            return from_profile(&profile, "");
+        }
+    }
+    Ok(None)
 }
 
 fn without_keys(profile: &Profile, name: &str) -> ConfigError {
@@ -91,15 +160,23 @@ fn without_keys(profile: &Profile, name: &str) -> ConfigError {
 }
 
 fn from_profile(profile: &Profile, name: &str) -> Result<Option<Found>, ConfigError> {
-    let (Some(access_key), Some(path)) = (&profile.access_key, &profile.keys_from) else { return Ok(None) };
-    if profile.other_way == Some("aws_session_token") {
-        return Err(temporary(&format!("the profile \"{name}\" in {}", path.display())));
+    let (Some(access_key), Some(path)) = (&profile.access_key, &profile.keys_from) else {
+        let Some(line) = &profile.process else { return Ok(None) };
+        let credentials = process::run(line, name)?;
+        let from = format!("the program that the profile {name} names");
+        return Ok(Some(Found { credentials, from, profile: profile.clone(), by_program: true }));
+    };
+    let from = match name {
+        "" => path.display().to_string(),
+        _ => format!("profile {name} in {}", path.display()),
+    };
+    if matches!(profile.other_way, Some("aws_session_token" | "access_token")) {
+        return Err(temporary(&from));
     }
     refuse_if_others_can_read(path)?;
     let secret_key = profile.secret_key.clone().unwrap_or_default();
-    let from = format!("profile {name} in {}", path.display());
     let credentials = checked(access_key, &secret_key, &from)?;
-    Ok(Some(Found { credentials, from, profile: profile.clone() }))
+    Ok(Some(Found { credentials, from, profile: profile.clone(), by_program: false }))
 }
 
 fn from_environment(env: &Env) -> Result<Option<(Credentials, String)>, ConfigError> {
@@ -116,7 +193,7 @@ fn from_environment(env: &Env) -> Result<Option<(Credentials, String)>, ConfigEr
     Ok(Some((credentials, from)))
 }
 
-fn temporary(place: &str) -> ConfigError {
+pub(super) fn temporary(place: &str) -> ConfigError {
     ConfigError::new(
         format!("{place} holds temporary credentials with a session token, which osirisfs does not know"),
         "use a token or a lasting key pair",
@@ -146,13 +223,14 @@ fn read_token_file(path: &Path) -> Result<Credentials, ConfigError> {
     token_or_pair(line, &path.display().to_string())
 }
 
-/// A token has no colon (it is base64); `ACCESS:SECRET` is what s3fs keeps in `~/.passwd-s3fs`.
-fn token_or_pair(text: &str, place: &str) -> Result<Credentials, ConfigError> {
+/// A token, which has no colon (it is base64); or `ACCESS:SECRET` is what s3fs keeps in `~/.passwd-s3fs`.
+pub fn token_or_pair(text: &str, place: &str) -> Result<Credentials, ConfigError> {
     let (access_key, secret_key) = text.split_once(':').unwrap_or((text, ""));
     checked(access_key, secret_key, place)
 }
 
-fn checked(access_key: &str, secret_key: &str, place: &str) -> Result<Credentials, ConfigError> {
+/// Whether these can be a key and its secret.
+pub fn checked(access_key: &str, secret_key: &str, place: &str) -> Result<Credentials, ConfigError> {
     let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic());
     if access_key.is_empty() || access_key.len() > 4096 || !plain(access_key) || !plain(secret_key) {
         return Err(not_a_token(place));
@@ -167,33 +245,6 @@ fn not_a_token(place: &str) -> ConfigError {
         ),
         "copy the token again, all of it and in one line",
     )
-}
-
-/// A token is a password, so a file that others can read (or write) is refused, as ssh does with its keys. A file of
-/// root's that a group may read is root's decision (systemd hands credentials over like that).
-fn refuse_if_others_can_read(path: &Path) -> Result<(), ConfigError> {
-    let meta = std::fs::metadata(path)
-        .map_err(|e| ConfigError::new(format!("{} cannot be looked at: {e}", path.display()), "check the path"))?;
-    if !meta.is_file() {
-        // A pipe (`--token-file <(pass osiris)`) is nobody else's.
-        return Ok(());
-    }
-    let mode = meta.permissions().mode() & 0o7777;
-    let by_root_for_us = meta.uid() == 0 && !nix::unistd::geteuid().is_root();
-    let forbidden = if by_root_for_us { 0o027 } else { 0o077 };
-    if mode & forbidden == 0 {
-        return Ok(());
-    }
-    Err(ConfigError::new(
-        format!("{} can be read or changed by other users (mode {mode:04o})", path.display()),
-        format!("run: chmod 600 {}", quoted(path)),
-    ))
-}
-
-fn quoted(path: &Path) -> String {
-    let text = PathBuf::from(path).display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

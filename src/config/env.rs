@@ -67,13 +67,18 @@ impl Env {
         self.vars.contains_key(name)
     }
 
-    /// The user's configuration file: `$XDG_CONFIG_HOME/osirisfs/config.toml`, usually in `~/.config`.
-    pub fn user_config(&self) -> Option<PathBuf> {
+    /// Where the user's own files of this program are: `$XDG_CONFIG_HOME/osirisfs`, usually `~/.config/osirisfs`.
+    pub fn config_folder(&self) -> Option<PathBuf> {
         let folder = match self.var("XDG_CONFIG_HOME").filter(|folder| folder.starts_with('/')) {
             Some(folder) => PathBuf::from(folder),
             None => self.home.as_ref()?.join(".config"),
         };
-        Some(folder.join("osirisfs/config.toml"))
+        Some(folder.join("osirisfs"))
+    }
+
+    /// The user's configuration file: `config.toml` there.
+    pub fn user_config(&self) -> Option<PathBuf> {
+        Some(self.config_folder()?.join("config.toml"))
     }
 
     /// A path as the user wrote it, made absolute; a leading `~/` is the home folder (no shell expands it in fstab).

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Options that answer the same question: one that is said hides what files of less weight say of the others.
-const SAME_QUESTION: &[&[&str]] = &[&["token_file", "profile"]];
+const SAME_QUESTION: &[&[&str]] = &[&["token_file", "profile"], &["endpoint", "site"]];
 
 /// Variables that say what an option says.
 const VARIABLES: &[(&str, &[&str])] = &[

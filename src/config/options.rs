@@ -1,10 +1,10 @@
 //! The options of `osirisfs mount`: each flag beside its documentation. `--help` and `-o` are made from this one list.
 
-use super::{Conflict, ExclusiveCreate, Metadata, Origins, parse};
+use super::reach::SERVICE;
+use super::{Conflict, ExclusiveCreate, Metadata, Origins, Reach, Sites, parse};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const SERVICE: &str = "Service and credentials";
 const BUCKETS: &str = "All buckets";
 const LOOKS: &str = "Owners and permissions";
 const CACHING: &str = "Caching and consistency";
@@ -22,6 +22,10 @@ pub struct Options {
     #[arg(value_name = "MOUNTPOINT", required = true)]
     pub mountpoint: PathBuf,
 
+    /// How to reach the service, and as whom
+    #[command(flatten)]
+    pub reach: Reach,
+
     /// In a mount of all buckets, show this bucket too, which belongs to somebody else (may be given several times)
     #[arg(long, value_name = "BUCKET", help_heading = BUCKETS)]
     pub also: Vec<String>,
@@ -34,25 +38,9 @@ pub struct Options {
     #[arg(long, value_name = "NAME", help_heading = BUCKETS)]
     pub placement: Option<String>,
 
-    /// Address of the service [default: the profile's endpoint_url, else https://rgw.osris.org]
-    #[arg(long, value_name = "URL", help_heading = SERVICE)]
-    pub endpoint: Option<String>,
-
-    /// Region to sign with; OSiRIS takes any [default: us-east-1]
-    #[arg(long, value_name = "NAME", help_heading = SERVICE)]
-    pub region: Option<String>,
-
-    /// File that holds your token (or ACCESS_KEY:SECRET_KEY) and that only you can read (chmod 600)
-    #[arg(long, value_name = "PATH", help_heading = SERVICE)]
-    pub token_file: Option<PathBuf>,
-
-    /// Profile of ~/.aws/credentials and ~/.aws/config to take the keys from
-    #[arg(long, value_name = "NAME", help_heading = SERVICE)]
-    pub profile: Option<String>,
-
-    /// PEM file of certificate authorities to trust beside those of the system
-    #[arg(long, value_name = "PATH", help_heading = SERVICE)]
-    pub ca_file: Option<PathBuf>,
+    /// How long a token that worked is believed though the service refuses it: its user directory may be away
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse::duration, help_heading = SERVICE)]
+    pub token_grace: Duration,
 
     /// Connections to the service at the same time
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024),
@@ -181,4 +169,8 @@ pub struct Options {
     /// Where each of these came from.
     #[arg(skip)]
     pub origins: Origins,
+
+    /// Sites of the configuration files, for `--site`
+    #[arg(skip)]
+    pub sites: Sites,
 }

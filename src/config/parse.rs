@@ -1,7 +1,7 @@
 //! How values of options are written: sizes, durations, modes, sources, addresses.
 
 use super::ConfigError;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// A number of bytes: `512M`, `2GiB`, `1048576`. A letter alone is binary (`1K` = 1024), as with `du` and `dd`.
@@ -19,6 +19,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| wrong()),
         Err(_) => humantime::parse_duration(text).map_err(|_| wrong()),
     }
+}
+
+/// `HOST:ADDR[,ADDR]`, an IPv6 address with or without brackets.
+pub fn resolve(text: &str) -> Result<(String, Vec<IpAddr>), String> {
+    let wrong = || "write a name, a colon and its addresses, such as rgw.example.org:192.0.2.1,192.0.2.2".to_owned();
+    let (host, list) = text.split_once(':').filter(|(host, _)| !host.is_empty()).ok_or_else(wrong)?;
+    let addresses: Result<Vec<IpAddr>, _> =
+        list.split(',').map(|address| address.trim().trim_matches(['[', ']']).parse()).collect();
+    Ok((host.to_owned(), addresses.map_err(|_| wrong())?))
 }
 
 /// Where to listen: `9100` is a port of the loopback address.

@@ -1,32 +1,29 @@
 //! From what the user asked for to what will be done: options, environment and files become [`Settings`].
 
-use super::aws_files::Profile;
-use super::{ConfigError, Env, MountFlags, Options, Origin, Settings, credentials, files, parse};
-use std::path::{Path, PathBuf};
-
-/// Where OSiRIS answers.
-const DEFAULT_ENDPOINT: &str = "https://rgw.osris.org";
-
-/// RGW takes any region; this is the one that every S3 program uses when told nothing.
-const DEFAULT_REGION: &str = "us-east-1";
+use super::{ConfigError, Env, MountFlags, Options, Settings, parse};
+use std::path::Path;
 
 /// Fills in everything that was not said. `kernel` is what `-o` said for the kernel.
 ///
 /// The mount point is made absolute here; whether it is fit to be one is looked at later (`mount::check`).
 pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Settings, ConfigError> {
     let (bucket, prefix) = parse::source(options.source.as_deref().unwrap_or(parse::ALL))?;
-    let found = credentials::find(options.token_file.as_deref(), options.profile.as_deref(), env)?;
-    let service = service(options, &found.profile, env);
+    let found = options.reach.credentials(&bucket, env)?;
+    let service = options.reach.service(&found.profile, &options.origins, env, &options.sites)?;
+    let source = options.reach.source(&found, &bucket, env);
 
     let settings = Settings {
         bucket,
         prefix,
         mountpoint: env.absolute(&options.mountpoint),
-        endpoint: parse::endpoint(&service.endpoint.0)?,
-        region: service.region.0,
-        ca_file: service.ca_file.map(|(path, _)| env.absolute(Path::new(&path))),
+        endpoint: service.endpoint,
+        region: service.region,
+        ca_file: service.ca_file,
+        network: service.network,
         credentials: found.credentials,
         credentials_from: found.from,
+        source,
+        token_grace: options.token_grace,
         max_connections: options.connections.into(),
         ask_for: options.ask_for,
         retry_for: options.retry_for,
@@ -68,57 +65,8 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
     Ok(settings)
 }
 
-/// Where to go, each value with its origin.
-pub struct Service {
-    /// Address, as it was written.
-    pub endpoint: (String, Origin),
-    /// Region.
-    pub region: (String, Origin),
-    /// Authorities, as written.
-    pub ca_file: Option<(String, Origin)>,
-}
-
-/// Finds the service: a flag or `-o`, the environment, a profile that one of these named, a configuration file, any other
-/// profile, the default.
-pub fn service(options: &Options, profile: &Profile, env: &Env) -> Service {
-    let name = options.profile.as_deref().or_else(|| env.var("AWS_PROFILE"));
-    let named = name.is_some() && !options.origins.is_of_file("profile");
-    let name = name.unwrap_or("default");
-    let pick = |option: &str, said: Option<&str>, of_profile: Option<&str>| {
-        let of_file = options.origins.is_of_file(option);
-        let origin = match options.origins.of(option) {
-            // Options that were made without words.
-            Origin::Default => Origin::CommandLine,
-            origin => origin,
-        };
-        let said = said.map(|value| (value.to_owned(), origin));
-        let of_profile = of_profile.map(|value| (value.to_owned(), Origin::Profile(name.to_owned())));
-        let by_user = said.clone().filter(|_| !of_file);
-        let by_variable = || files::variable(option, env).map(|(name, value)| (value, Origin::Environment(name)));
-        let by_named = of_profile.clone().filter(|_| named);
-        by_user.or_else(by_variable).or(by_named).or(said).or(of_profile)
-    };
-    let default = |text: &str| (text.to_owned(), Origin::Default);
-    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-    Service {
-        endpoint: pick("endpoint", options.endpoint.as_deref(), profile.endpoint.as_deref())
-            .unwrap_or_else(|| default(DEFAULT_ENDPOINT)),
-        region: pick("region", options.region.as_deref(), profile.region.as_deref())
-            .unwrap_or_else(|| default(DEFAULT_REGION)),
-        ca_file: pick("ca_file", path(&options.ca_file).as_deref(), path(&profile.ca_file).as_deref()),
-    }
-}
-
 /// What can be seen to be wrong without asking anybody.
 fn check(settings: &Settings) -> Result<(), ConfigError> {
-    if let Some(path) = &settings.ca_file
-        && let Err(e) = std::fs::File::open(path)
-    {
-        return Err(ConfigError::new(
-            format!("the file of certificate authorities {} cannot be read: {e}", path.display()),
-            "correct --ca-file",
-        ));
-    }
     for (what, path) in [("--cache-dir", &settings.cache_dir), ("--log-file", &settings.log_file)] {
         if let Some(path) = path
             && path.starts_with(&settings.mountpoint)

@@ -1,6 +1,6 @@
 //! What a mount is to do, resolved once and never changed: every other room reads from here, none asks the environment.
 
-use crate::store::{Credentials, SseKey, StoreConfig};
+use crate::store::{CredentialSource, Credentials, Network, SseKey, StoreConfig};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,10 +19,16 @@ pub struct Settings {
     pub region: String,
     /// Extra certificate authorities (PEM).
     pub ca_file: Option<PathBuf>,
+    /// The way there.
+    pub network: Network,
     /// Who asks.
     pub credentials: Credentials,
     /// Where the credentials came from, in words for logs (`token file /home/alice_um/.osiris-token`). Never a secret.
     pub credentials_from: String,
+    /// Where a renewed token is found.
+    pub source: CredentialSource,
+    /// How long a token that worked is believed though the service refuses it.
+    pub token_grace: Duration,
     /// Connections to the service at the same time.
     pub max_connections: usize,
     /// How long reading and asking is tried before the caller gets an error.
@@ -155,16 +161,17 @@ impl Settings {
     /// What the store room needs.
     pub fn store_config(&self) -> StoreConfig {
         StoreConfig {
-            endpoint: self.endpoint.clone(),
             region: self.region.clone(),
-            bucket: self.bucket.clone(),
-            credentials: self.credentials.clone(),
             ca_file: self.ca_file.clone(),
+            network: self.network.clone(),
             max_connections: self.max_connections,
             ask_for: self.ask_for,
             store_for: self.retry_for,
+            source: Some(self.source.clone()),
+            token_grace: self.token_grace,
             // A user may have rights on the mounted folder only.
             probe_prefix: format!("{}.osirisfs/probe-", self.prefix),
+            ..StoreConfig::new(&self.endpoint, &self.bucket, self.credentials.clone())
         }
     }
 

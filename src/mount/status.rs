@@ -57,8 +57,25 @@ pub struct Service {
     pub answered: Option<u64>,
     /// Seconds that its clock is ahead of ours.
     pub clock_ahead: Option<i64>,
+    /// Those who answer behind its name.
+    pub gateways: Vec<Gateway>,
+    /// Certificates are not verified (`--no-tls-verify`).
+    pub no_tls_verify: bool,
+    /// For so many seconds it has refused the credentials.
+    pub refused_for: Option<u64>,
     /// What it was found to honour; nothing if that was not tried yet.
     pub honours: Option<BTreeMap<String, bool>>,
+}
+
+/// One of those behind the service's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Address and port.
+    pub address: String,
+    /// Microseconds of a TCP handshake, if there was one.
+    pub handshake_us: Option<u64>,
+    /// It does not answer and gets no requests.
+    pub left_out: bool,
 }
 
 /// Memory for data that was read.

@@ -4,7 +4,7 @@
 //! alone tells who they are. The signatures of users with a secret key are verified by the protocol crate.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -31,33 +31,47 @@ struct Known {
 
 /// All users.
 pub(crate) struct Users {
-    by_access_key: HashMap<String, Known>,
+    by_access_key: RwLock<HashMap<String, Known>>,
 }
 
 impl Users {
     pub(crate) fn new(users: &[User]) -> Self {
+        Self { by_access_key: RwLock::new(Self::known(users)) }
+    }
+
+    /// From now on these are all there are.
+    pub(crate) fn set(&self, users: &[User]) {
+        *self.by_access_key.write().unwrap_or_else(PoisonError::into_inner) = Self::known(users);
+    }
+
+    fn known(users: &[User]) -> HashMap<String, Known> {
         let known = users.iter().map(|user| {
             let secret = user.secret_key.as_ref().map(|secret| SecretKey::from(secret.as_str()));
             (user.access_key.clone(), Known { id: user.id.as_str().into(), secret })
         });
-        Self { by_access_key: known.collect() }
+        known.collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Known>> {
+        self.by_access_key.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is a user of that id.
     pub(crate) fn knows(&self, id: &str) -> bool {
-        self.by_access_key.values().any(|user| &*user.id == id)
+        self.read().values().any(|user| &*user.id == id)
     }
 
     /// Whether this is a user of LDAP.
     pub(crate) fn has_token(&self, id: &str) -> bool {
-        self.by_access_key.values().any(|user| &*user.id == id && user.secret.is_none())
+        self.read().values().any(|user| &*user.id == id && user.secret.is_none())
     }
 
     /// Finds out who sent the request. A token user's signature is taken out of it, so that nothing tries to verify it;
     /// the signature of a user with a secret key stays in.
     pub(crate) fn identify(&self, parts: &mut request::Parts, style: Style) -> S3Result<Caller> {
         let Some(access_key) = access_key(parts) else { return Ok(Caller::default()) };
-        let user = self.by_access_key.get(&access_key).ok_or_else(|| unknown_key(&access_key))?;
+        let users = self.read();
+        let user = users.get(&access_key).ok_or_else(|| unknown_key(&access_key))?;
         if user.secret.is_none() {
             refuse_signed_chunks(parts, style)?;
             strip_signature(parts);
@@ -69,7 +83,7 @@ impl Users {
 #[async_trait::async_trait]
 impl S3Auth for Users {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        let user = self.by_access_key.get(access_key).and_then(|user| user.secret.clone());
+        let user = self.read().get(access_key).and_then(|user| user.secret.clone());
         user.ok_or_else(|| unknown_key(access_key))
     }
 }

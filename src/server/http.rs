@@ -46,19 +46,27 @@ pub(crate) struct Front {
     pub(crate) metadata: usize,
 }
 
+/// One address that it listens on.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) front: Arc<Front>,
+    /// What was asked here.
+    pub(crate) log: Option<RequestLog>,
+}
+
 /// The connection is to be dropped.
 #[derive(Debug, thiserror::Error)]
 #[error("dropped by a fault hook")]
 struct Dropped;
 
 /// Serves connections until `stop` is set, then lets the open ones end.
-pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(listener: TcpListener, gate: Gate, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, front.clone(), stop.clone()));
+                    connections.spawn(connection(stream, gate.clone(), stop.clone()));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely: connections that end will free some.
@@ -77,13 +85,13 @@ pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, mut stop: wa
     }
 }
 
-async fn connection(stream: TcpStream, front: Arc<Front>, mut stop: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, gate: Gate, mut stop: watch::Receiver<bool>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let service = service_fn(move |request| {
-        let front = front.clone();
-        async move { front.answer(request).await }
+        let gate = gate.clone();
+        async move { gate.front.answer(request, gate.log.as_ref()).await }
     });
     let connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
@@ -100,7 +108,11 @@ async fn connection(stream: TcpStream, front: Arc<Front>, mut stop: watch::Recei
 }
 
 impl Front {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<CountedBody>, Dropped> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        log: Option<&RequestLog>,
+    ) -> Result<Response<CountedBody>, Dropped> {
         let (parts, body) = request.into_parts();
         let operation =
             Operation::of(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default(), &parts.headers);
@@ -136,6 +148,9 @@ impl Front {
             up,
             down: 0,
         };
+        if let Some(log) = log {
+            log.add(entry.clone(), down.clone());
+        }
         self.log.add(entry, down.clone());
         if fault == Fault::AfterWork {
             return Err(Dropped);

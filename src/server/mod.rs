@@ -105,6 +105,31 @@ impl Default for Limits {
     }
 }
 
+/// One more address of a server.
+pub struct Listener {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+    requests: RequestLog,
+}
+
+impl Listener {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What was asked here.
+    pub fn log(&self) -> RequestLog {
+        self.requests.clone()
+    }
+
+    /// Ends it as a process that is killed: all its connections break at once.
+    pub async fn kill(self) {
+        self.serving.abort();
+        drop(self.serving.await);
+    }
+}
+
 /// A running server. It ends when it is stopped or dropped.
 pub struct Server {
     address: SocketAddr,
@@ -164,8 +189,23 @@ impl Server {
         };
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let serving = runtime.spawn(http::serve(listener, front.clone(), stopped));
+        let serving = runtime.spawn(http::serve(listener, http::Gate { front: front.clone(), log: None }, stopped));
         Ok(Self { address, front, backend, stop, serving: Some(serving), runtime: Some(runtime) })
+    }
+
+    /// Listens on one more address, as another gateway of the same cluster does. The log of the server has its requests as
+    /// well.
+    pub fn listen(&self, address: SocketAddr) -> io::Result<Listener> {
+        let runtime = self.runtime.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let listener = {
+            let _inside = runtime.enter();
+            http::bind(address)?
+        };
+        let address = listener.local_addr()?;
+        let requests = RequestLog::default();
+        let gate = http::Gate { front: self.front.clone(), log: Some(requests.clone()) };
+        let serving = runtime.spawn(http::serve(listener, gate, self.stop.subscribe()));
+        Ok(Listener { address, serving, requests })
     }
 
     /// The address that it listens on.
@@ -191,6 +231,11 @@ impl Server {
     /// Asks `hook` about each request from now on what shall go wrong with it.
     pub fn on_request(&self, hook: Box<Hook>) {
         *self.front.hook.write().unwrap_or_else(PoisonError::into_inner) = Some(hook.into());
+    }
+
+    /// From now on these and no others may log in; what they own stays.
+    pub fn set_users(&self, users: &[User]) {
+        self.front.users.set(users);
     }
 
     /// Ends it: open requests may finish for a short time, then all connections are closed.

@@ -1,6 +1,8 @@
 //! Builds the SDK client: what it signs with, what it must not do by itself.
 
-use super::{Credentials, Result, StoreConfig, http};
+use super::StoreConfig;
+use super::http::HttpService;
+use super::identity::SharedCredentials;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -10,9 +12,8 @@ use aws_sdk_s3::config::{
     StalledStreamProtectionConfig,
 };
 use aws_smithy_async::time::TimeSource;
-use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 /// The service's clock as far as we know it: ours plus an offset learned from a `Date` header.
@@ -50,35 +51,6 @@ impl TimeSource for SigningTime {
     }
 }
 
-/// The credentials that the next request is signed with. They can be replaced while the store is in use.
-pub(super) struct SharedCredentials(RwLock<Credentials>);
-
-impl SharedCredentials {
-    pub(super) fn new(credentials: Credentials) -> Arc<SharedCredentials> {
-        Arc::new(SharedCredentials(RwLock::new(credentials)))
-    }
-
-    pub(super) fn set(&self, credentials: Credentials) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = credentials;
-    }
-
-    /// Takes the credentials out of a message: some services repeat the access key in theirs, and a token is one.
-    pub(super) fn hide_in(&self, message: &mut String) {
-        let now = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        for word in [&now.access_key, &now.secret_key] {
-            if !word.is_empty() && message.contains(word.as_str()) {
-                *message = message.replace(word.as_str(), "(hidden)");
-            }
-        }
-    }
-}
-
-impl fmt::Debug for SharedCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedCredentials(hidden)")
-    }
-}
-
 #[derive(Debug)]
 struct Provider(Arc<SharedCredentials>);
 
@@ -87,24 +59,25 @@ impl ProvideCredentials for Provider {
     where
         Self: 'a,
     {
-        let now = self.0.0.read().unwrap_or_else(PoisonError::into_inner);
-        let credentials = aws_credential_types::Credentials::new(
-            now.access_key.clone(),
-            now.secret_key.clone(),
-            None,
-            None,
-            "osirisfs-store",
-        );
+        let now = self.0.now();
+        let credentials =
+            aws_credential_types::Credentials::new(now.access_key, now.secret_key, None, None, "osirisfs-store");
         future::ProvideCredentials::ready(Ok(credentials))
     }
 }
 
-/// The SDK client for one bucket.
-pub(super) fn build(config: &StoreConfig, clock: Arc<Clock>, credentials: Arc<SharedCredentials>) -> Result<Client> {
+/// The SDK client for one of the service's names.
+pub(super) fn build(
+    config: &StoreConfig,
+    endpoint: &str,
+    http: HttpService,
+    clock: Arc<Clock>,
+    credentials: Arc<SharedCredentials>,
+) -> Client {
     let mut builder = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(config.region.clone()))
-        .endpoint_url(config.endpoint.trim_end_matches('/'))
+        .endpoint_url(endpoint.trim_end_matches('/'))
         // RGW serves bucket names in the host only when the zonegroup lists host names, and certificates rarely
         // cover them.
         .force_path_style(true)
@@ -121,11 +94,11 @@ pub(super) fn build(config: &StoreConfig, clock: Arc<Clock>, credentials: Arc<Sh
         // The SDK measures against the middle of the exchange, which is minutes off for a slow completion.
         .disable_clock_skew_correction(true)
         .time_source(SigningTime(clock))
-        .http_client(http::HttpService::new(config)?);
+        .http_client(http);
     if let Ok(name) = AppName::new("osirisfs") {
         builder = builder.app_name(name);
     }
-    Ok(Client::from_conf(builder.build()))
+    Client::from_conf(builder.build())
 }
 
 #[cfg(test)]
@@ -147,7 +120,8 @@ mod tests {
 
     #[test]
     fn no_debug_output_shows_a_token() {
-        let shared = SharedCredentials::new(Credentials { access_key: "tok3n".into(), secret_key: "s3cret".into() });
+        let credentials = crate::store::Credentials { access_key: "tok3n".into(), secret_key: "s3cret".into() };
+        let shared = SharedCredentials::new(&StoreConfig::new("http://127.0.0.1", "b", credentials));
         let text = format!("{:?} {:?}", shared, Provider(shared.clone()));
         assert!(!text.contains("tok3n") && !text.contains("s3cret"), "{text}");
     }

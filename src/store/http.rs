@@ -1,7 +1,13 @@
-//! The HTTP connector under the SDK: hyper's pooled HTTP/1.1 client over rustls, and what its errors mean.
+//! The HTTP client under the SDK: hyper's pooled HTTP/1.1 over rustls, to the gateways behind one name; and what its errors
+//! mean.
+//!
+//! Each request is sent to one gateway's address, with the name in its Host header and in the TLS handshake. So each gateway
+//! has a pool of its own, and which one a request goes to is decided here.
 
-use super::quickack::QuickAck;
-use super::{ErrorKind, Result, StoreConfig, StoreError};
+use super::dial::{self, Dial};
+use super::flight::{self, Watched};
+use super::gateways::{Gateway, Gateways, Lookup};
+use super::{ErrorKind, Result, StoreConfig, StoreError, tls};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -9,63 +15,186 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper::body::Incoming;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
-use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::ServerName;
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
-use tower_service::Service;
 
-/// Time for the TCP handshake, divided among the addresses of a name.
-const CONNECT: Duration = Duration::from_secs(5);
-/// A peer that acknowledges nothing of what was sent for so long is dead; one that acknowledges and is silent is only
-/// slow. Longer than the keep-alive's half minute, because the kernel also counts a receive window that stays shut.
-const DEAD_PEER: Duration = Duration::from_secs(60);
 /// Less than the usual keep-alive time of servers and load balancers.
 const IDLE: Duration = Duration::from_secs(25);
 /// Big frames are fewer wake-ups per byte of a download; still bigger ones come from fresh memory each time, whose
 /// clearing costs more.
 const READ_BUFFER: usize = 256 << 10;
 
-type Connector = HttpsConnector<QuickAck<TcpConnector<Resolver>>>;
+type Client = legacy::Client<HttpsConnector<Dial>, SdkBody>;
 
-/// The SDK's view of the pool. Cheap to clone.
+/// The SDK's view of one name of the service. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct HttpService {
-    client: legacy::Client<Connector, SdkBody>,
+    client: Client,
+    /// `None`: a proxy looks after that.
+    gateways: Option<Arc<Gateways>>,
+    /// For a proxy that sees each request.
+    proxy_auth: Option<::http::HeaderValue>,
+    /// Value of the Host header.
+    host: ::http::HeaderValue,
+    scheme: ::http::uri::Scheme,
 }
 
 impl HttpService {
-    pub(super) fn new(config: &StoreConfig) -> Result<HttpService> {
-        let mut tcp = TcpConnector::new_with_resolver(Resolver(GaiResolver::new()));
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
-        tcp.set_keepalive(Some(Duration::from_secs(10)));
-        tcp.set_keepalive_interval(Some(Duration::from_secs(5)));
-        tcp.set_keepalive_retries(Some(4));
-        #[cfg(target_os = "linux")]
-        tcp.set_tcp_user_timeout(Some(DEAD_PEER));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config(config)?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(QuickAck(tcp));
+    /// `spare`: there are other names of the service.
+    pub(super) fn new(config: &StoreConfig, endpoint: &str, spare: bool) -> Result<HttpService> {
+        let wrong = |why: &str| StoreError::local(ErrorKind::BadRequest, "Connect", format!("{endpoint}: {why}"));
+        let uri: ::http::Uri = endpoint.parse().map_err(|_| wrong("no address"))?;
+        let scheme = uri.scheme().cloned().ok_or_else(|| wrong("no scheme"))?;
+        let https = scheme == ::http::uri::Scheme::HTTPS;
+        let name = uri.host().ok_or_else(|| wrong("no host"))?.trim_matches(['[', ']']).to_owned();
+        let default_port = if https { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default_port);
+        let host = if port == default_port {
+            uri.host().unwrap_or_default().to_owned()
+        } else {
+            format!("{}:{port}", uri.host().unwrap_or_default())
+        };
+        let host = ::http::HeaderValue::try_from(host).map_err(|_| wrong("no host"))?;
+        let proxy = dial::proxy_for(&config.network, &uri)?;
+        let gateways = match &proxy {
+            Some(_) => None,
+            None => Some(Gateways::new(&name, port, lookup(config, &name), spare)),
+        };
+        let dial = match (&proxy, &gateways) {
+            (None, Some(gateways)) => Dial::straight(gateways.clone()),
+            (Some(proxy), _) => Dial::by_proxy(proxy, https),
+            (None, None) => return Err(wrong("no way")),
+        };
+        let proxy_auth = proxy.filter(|_| !https).and_then(|proxy| proxy.basic_auth().cloned());
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls::client_config(config, https)?).https_or_http();
+        let connector = match ServerName::try_from(name) {
+            Ok(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(name)),
+            Err(_) if https => return Err(wrong("its host is no name that a certificate can have")),
+            Err(_) => builder,
+        };
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(config.max_connections.max(1))
             .http1_max_buf_size(READ_BUFFER)
-            .build(connector);
-        Ok(HttpService { client })
+            .build(connector.enable_http1().wrap_connector(dial));
+        let service = HttpService { client, gateways, proxy_auth, host, scheme };
+        if let Some(gateways) = &service.gateways {
+            // Without its gateways, or they would keep themselves alive.
+            let prober = HttpService { gateways: None, ..service.clone() };
+            gateways.set_probe(Box::new(move |address| {
+                let prober = prober.clone();
+                Box::pin(async move { prober.probe(address).await.is_ok() })
+            }));
+        }
+        Ok(service)
+    }
+
+    /// The gateways, unless a proxy looks after them.
+    pub(super) fn gateways(&self) -> Option<&Arc<Gateways>> {
+        self.gateways.as_ref()
+    }
+
+    /// Asks for a sign of life: anybody may send `GET /` to RGW. Gives the status.
+    pub(super) async fn probe(&self, address: SocketAddr) -> std::result::Result<u16, TransportError> {
+        let mut request = ::http::Request::new(SdkBody::empty());
+        self.direct(&mut request, address);
+        let asking = tokio::time::timeout(dial::CONNECT, self.client.request(request));
+        let late = |_| TransportError { kind: ErrorKind::Timeout, sent: true, message: "no answer in time".into() };
+        let status = asking.await.map_err(late)?.map_err(|e| TransportError::from_hyper(&e))?.status().as_u16();
+        if status >= 500 {
+            let message = format!("HTTP {status}");
+            return Err(TransportError { kind: ErrorKind::Server, sent: true, message });
+        }
+        Ok(status)
+    }
+
+    /// Turns a request to a gateway's address; the name stays in its Host header.
+    fn direct(&self, request: &mut ::http::Request<SdkBody>, address: SocketAddr) {
+        request.headers_mut().insert(::http::header::HOST, self.host.clone());
+        let path = request.uri().path_and_query().cloned();
+        let path = path.unwrap_or_else(|| ::http::uri::PathAndQuery::from_static("/"));
+        let uri =
+            ::http::Uri::builder().scheme(self.scheme.clone()).authority(address.to_string()).path_and_query(path);
+        if let Ok(uri) = uri.build() {
+            *request.uri_mut() = uri;
+        }
+    }
+
+    async fn send(&self, mut request: ::http::Request<SdkBody>) -> std::result::Result<Answer, TransportError> {
+        say_empty(&mut request);
+        let Some(gateways) = &self.gateways else {
+            if let Some(auth) = &self.proxy_auth {
+                request.headers_mut().insert(::http::header::PROXY_AUTHORIZATION, auth.clone());
+            }
+            let answer = self.client.request(request).await.map_err(|e| TransportError::from_hyper(&e))?;
+            return Ok(answer.map(SdkBody::from_body_1_x));
+        };
+        let mut failed = Vec::new();
+        let mut last = None;
+        loop {
+            let resolved = gateways.choose(&failed).await.map_err(TransportError::unresolved)?;
+            let Some(gateway) = resolved else { return Err(last.unwrap_or_else(TransportError::nowhere)) };
+            let spare = if gateways.several() { flight::again(&request) } else { None };
+            match (self.exchange(gateways, &gateway, request).await, spare) {
+                // Nothing was sent: any other gateway will do, at once.
+                (Err(error), Some(same)) if !error.sent => {
+                    failed.push(gateway.address);
+                    last = Some(error);
+                    request = same;
+                }
+                (result, _) => return result,
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        gateways: &Arc<Gateways>,
+        gateway: &Arc<Gateway>,
+        mut request: ::http::Request<SdkBody>,
+    ) -> std::result::Result<Answer, TransportError> {
+        self.direct(&mut request, gateway.address);
+        let mut flight = gateway.enter();
+        match flight::answer_of(gateways, gateway, self.client.request(request)).await {
+            Ok(Ok(answer)) => {
+                flight.answered();
+                gateway.outcome(!matches!(answer.status().as_u16(), 500 | 502 | 504));
+                let (gateways, gateway) = (gateways.clone(), gateway.clone());
+                Ok(answer.map(|body: Incoming| SdkBody::from_body_1_x(Watched::new(body, gateways, gateway, flight))))
+            }
+            Ok(Err(error)) => {
+                let error = TransportError::from_hyper(&error);
+                gateway.outcome(false);
+                if error.sent {
+                    gateways.suspect(gateway);
+                } else {
+                    gateways.leave_out(gateway, &error.message);
+                }
+                Err(error)
+            }
+            Err(gone) => Err(TransportError { kind: ErrorKind::Unreachable, sent: true, message: gone.to_string() }),
+        }
+    }
+}
+
+type Answer = ::http::Response<SdkBody>;
+
+/// Where the addresses of a name come from: `--resolve`, the name itself if it is an address, or the system.
+fn lookup(config: &StoreConfig, name: &str) -> Lookup {
+    let told = config.network.resolve.iter().find(|(told, _)| told.eq_ignore_ascii_case(name));
+    match (told, name.parse::<IpAddr>()) {
+        (Some((_, addresses)), _) => Lookup::Fixed(addresses.clone()),
+        (None, Ok(address)) => Lookup::Fixed(vec![address]),
+        (None, Err(_)) => Lookup::Name,
     }
 }
 
@@ -83,16 +212,11 @@ impl HttpClient for HttpService {
 
 impl HttpConnector for HttpService {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.client.clone();
+        let service = self.clone();
         HttpConnectorFuture::new(async move {
-            let mut request = request.try_into_http1x().map_err(|e| ConnectorError::user(Box::new(e)))?;
-            say_empty(&mut request);
-            let answer = client.request(request).await.map_err(|e| {
-                let error = TransportError::from_hyper(&e);
-                ConnectorError::other(Box::new(error), None)
-            })?;
-            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
-                .map_err(|e| ConnectorError::other(e.into(), None))
+            let request = request.try_into_http1x().map_err(|e| ConnectorError::user(Box::new(e)))?;
+            let answer = service.send(request).await.map_err(|e| ConnectorError::other(Box::new(e), None))?;
+            HttpResponse::try_from(answer).map_err(|e| ConnectorError::other(e.into(), None))
         })
     }
 }
@@ -126,6 +250,14 @@ impl TransportError {
             ErrorKind::Unreachable
         };
         TransportError { kind, sent: !error.is_connect(), message: chain(error) }
+    }
+
+    fn unresolved(error: ResolveError) -> TransportError {
+        TransportError { kind: ErrorKind::Dns, sent: false, message: error.to_string() }
+    }
+
+    fn nowhere() -> TransportError {
+        TransportError { kind: ErrorKind::Dns, sent: false, message: "the name has no address".into() }
     }
 }
 
@@ -163,13 +295,9 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// getaddrinfo on the blocking pool. The addresses are shuffled, so that several gateways behind one name share the
-/// load; a failure is marked, so that it can be told from a refused connection.
-#[derive(Clone)]
-struct Resolver(GaiResolver);
-
+/// A name that does not resolve.
 #[derive(Debug)]
-struct ResolveError(std::io::Error);
+pub(super) struct ResolveError(pub(super) std::io::Error);
 
 impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,60 +306,6 @@ impl fmt::Display for ResolveError {
 }
 
 impl Error for ResolveError {}
-
-impl Service<Name> for Resolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = ResolveError;
-    type Future = Pin<Box<dyn Future<Output = std::result::Result<Self::Response, ResolveError>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<std::result::Result<(), ResolveError>> {
-        self.0.poll_ready(cx).map_err(ResolveError)
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let found = self.0.call(name);
-        Box::pin(async move {
-            let mut addresses: Vec<SocketAddr> = found.await.map_err(ResolveError)?.collect();
-            fastrand::shuffle(&mut addresses);
-            Ok(addresses.into_iter())
-        })
-    }
-}
-
-fn tls_config(config: &StoreConfig) -> Result<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore::empty();
-    // Reading the system's certificates takes milliseconds: not for plain HTTP.
-    if config.endpoint.to_ascii_lowercase().starts_with("https:") {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for certificate in extra_certificates(config)? {
-            roots.add(certificate).map_err(|e| tls_error(config, &e))?;
-        }
-    }
-    let provider = rustls::crypto::ring::default_provider();
-    let config = rustls::ClientConfig::builder_with_provider(provider.into())
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|e| StoreError::local(ErrorKind::Tls, "Connect", e.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
-}
-
-fn extra_certificates(config: &StoreConfig) -> Result<Vec<CertificateDer<'static>>> {
-    let Some(path) = &config.ca_file else { return Ok(Vec::new()) };
-    let pem = std::fs::read(path).map_err(|e| tls_error(config, &e))?;
-    let found: Vec<_> = rustls_pemfile::certs(&mut pem.as_slice())
-        .collect::<std::io::Result<_>>()
-        .map_err(|e| tls_error(config, &e))?;
-    if found.is_empty() {
-        return Err(tls_error(config, &"it holds no PEM certificate"));
-    }
-    Ok(found)
-}
-
-fn tls_error(config: &StoreConfig, cause: &dyn fmt::Display) -> StoreError {
-    let path = config.ca_file.as_deref().unwrap_or(std::path::Path::new("")).display();
-    StoreError::local(ErrorKind::Tls, "Connect", format!("cannot use the certificate file {path}: {cause}"))
-}
 
 #[cfg(test)]
 mod tests {

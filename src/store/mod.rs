@@ -4,22 +4,29 @@
 //! and everything in which Ceph's RADOS Gateway differs from the book; what comes out is a typed answer or a
 //! [`StoreError`]. Each method is one S3 request when nothing goes wrong.
 
+mod account;
 mod acl;
 mod body;
 mod bucket;
 mod client;
+mod config;
 mod copy;
+mod dial;
 mod download;
 mod error;
 mod errors_from_sdk;
 mod exchange;
+mod flight;
+mod gateways;
 mod headers;
 mod http;
+mod identity;
 mod limits;
 mod list;
 mod meter;
 mod multipart;
 mod part_source;
+mod places;
 mod policy;
 mod quickack;
 mod quirks;
@@ -27,24 +34,30 @@ mod read;
 mod retry;
 mod settle;
 mod sse;
+mod survey;
+mod tls;
 mod types;
 mod upload_body;
 mod write;
 
 pub use body::{Body, Segment};
+pub use config::{CredentialSource, Credentials, Network, Proxies, StoreConfig};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
 pub use limits::RequestCounts;
 pub use meter::{BOUNDS_MS, Metered, OpStats, Trouble};
 pub use sse::SseKey;
+pub use survey::{Reached, Survey, survey};
 pub use types::*;
 
 use ::aws_sdk_s3::Client;
 use ::aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use ::aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use client::{Clock, SharedCredentials};
+use client::Clock;
 use exchange::{Exchange, Extra};
+use identity::SharedCredentials;
 use limits::{Counters, Limits};
+use places::Places;
 pub use retry::REQUESTS;
 use retry::{Done, Tries};
 use std::error::Error;
@@ -53,44 +66,6 @@ use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Where and as whom.
-#[derive(Clone, Debug)]
-pub struct StoreConfig {
-    /// `https://rgw.example.org` or `http://127.0.0.1:8000`.
-    pub endpoint: String,
-    /// Region to sign with; RGW takes any (`us-east-1`).
-    pub region: String,
-    /// Bucket name.
-    pub bucket: String,
-    /// Who asks.
-    pub credentials: Credentials,
-    /// Extra PEM file of certificate authorities.
-    pub ca_file: Option<std::path::PathBuf>,
-    /// Connections kept to the service at the same time (default 64).
-    pub max_connections: usize,
-    /// Total time for reading and asking, retries included (default 60 s).
-    pub ask_for: Duration,
-    /// Total time for storing (PUT, parts, complete, copy, delete), retries included (default 600 s).
-    pub store_for: Duration,
-    /// Keys that [`Store::quirks`] may use for its probes begin with this (default `.osirisfs/probe-`).
-    pub probe_prefix: String,
-}
-
-/// An access key and its secret. For an OSiRIS token the token is the access key and the secret is empty.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// Access key or token. A token is a password: it is never shown.
-    pub access_key: String,
-    /// Secret key; may be empty.
-    pub secret_key: String,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Credentials(hidden)")
-    }
-}
 
 /// Result of the store room.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -113,8 +88,7 @@ struct Place {
 }
 
 struct Inner {
-    config: StoreConfig,
-    client: Client,
+    places: Places,
     clock: Arc<Clock>,
     warned_of_clock: AtomicBool,
     told_of_keys: AtomicBool,
@@ -144,12 +118,12 @@ impl Store {
     /// Makes the client. Sends nothing. Must be called within a tokio runtime.
     pub fn new(config: StoreConfig) -> Result<Store> {
         let clock = Arc::new(Clock::default());
-        let credentials = SharedCredentials::new(config.credentials.clone());
-        let client = client::build(&config, clock.clone(), credentials.clone())?;
+        let credentials = SharedCredentials::new(&config);
+        let places = Places::new(&config, &clock, &credentials)?;
         let (ask_for, store_for) = (config.ask_for, config.store_for);
         let place = Place::new(&config.bucket, &config.probe_prefix);
         let inner = Inner {
-            client,
+            places,
             clock,
             warned_of_clock: AtomicBool::new(false),
             told_of_keys: AtomicBool::new(false),
@@ -159,7 +133,6 @@ impl Store {
             decodes_twice: tokio::sync::Mutex::new(None),
             server: Mutex::new(None),
             stall: download::STALL,
-            config,
         };
         Ok(Store { inner: Arc::new(inner), place: Arc::new(place), sse: None, ask_for, store_for })
     }
@@ -169,9 +142,19 @@ impl Store {
         &self.place.bucket
     }
 
-    /// The service's address.
+    /// The service's address: the one of its names that is used now.
     pub fn endpoint(&self) -> &str {
-        &self.inner.config.endpoint
+        self.inner.places.endpoint()
+    }
+
+    /// Looks which of the service's names answer and takes the best. Does nothing if it has only one.
+    pub async fn find_way(&self) {
+        self.inner.places.find_way().await;
+    }
+
+    /// The gateways behind the name that is used now: address, time of the TCP handshake, whether it is left out.
+    pub fn gateways(&self) -> Vec<(std::net::SocketAddr, Option<Duration>, bool)> {
+        self.inner.places.gateways()
     }
 
     /// The same store with another total time for each operation, say to fail fast at mount time.
@@ -187,6 +170,11 @@ impl Store {
     /// Signs the next requests of this store and all its clones as someone else, or with a renewed token.
     pub fn set_credentials(&self, credentials: Credentials) {
         self.inner.credentials.set(credentials);
+    }
+
+    /// Since when the service has refused the credentials, if it does.
+    pub fn refused_for(&self) -> Option<Duration> {
+        self.inner.credentials.refused_for()
     }
 
     /// What was sent and received so far.

@@ -15,7 +15,11 @@ use tower_service::Service;
 
 /// Wraps a connector of plain TCP connections.
 #[derive(Clone)]
-pub(super) struct QuickAck<C>(pub(super) C);
+pub(super) struct QuickAck<C> {
+    pub(super) tcp: C,
+    /// At the other end is a proxy that wants whole URLs.
+    pub(super) proxied: bool,
+}
 
 impl<C, D> Service<D> for QuickAck<C>
 where
@@ -27,28 +31,31 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<QuickStream, C::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
-        self.0.poll_ready(cx)
+        self.tcp.poll_ready(cx)
     }
 
     fn call(&mut self, destination: D) -> Self::Future {
-        let connecting = self.0.call(destination);
-        Box::pin(async move { connecting.await.map(QuickStream) })
+        let (connecting, proxied) = (self.tcp.call(destination), self.proxied);
+        Box::pin(async move { connecting.await.map(|stream| QuickStream { stream, proxied }) })
     }
 }
 
 /// A connection that acknowledges at once.
-pub(super) struct QuickStream(TokioIo<TcpStream>);
+pub(super) struct QuickStream {
+    stream: TokioIo<TcpStream>,
+    proxied: bool,
+}
 
 impl QuickStream {
     /// The kernel falls back to delaying by itself: asked for after each read.
     fn acknowledge(&self) {
-        let _ = socket2::SockRef::from(self.0.inner()).set_tcp_quickack(true);
+        let _ = socket2::SockRef::from(self.stream.inner()).set_tcp_quickack(true);
     }
 }
 
 impl Read for QuickStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        let done = ready!(Pin::new(&mut self.0).poll_read(cx, buf));
+        let done = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         self.acknowledge();
         Poll::Ready(done)
     }
@@ -56,19 +63,19 @@ impl Read for QuickStream {
 
 impl Write for QuickStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -76,12 +83,12 @@ impl Write for QuickStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 }
 
 impl Connection for QuickStream {
     fn connected(&self) -> Connected {
-        self.0.connected()
+        self.stream.connected().proxy(self.proxied)
     }
 }

@@ -19,6 +19,9 @@ const CORRUPT_TRIES: u32 = 4;
 /// The clock was learned and is still refused.
 const CLOCK_TRIES: u32 = 2;
 
+/// Other credentials were found so often, and were refused as well.
+const RENEWALS: u32 = 3;
+
 /// The name under which requests are logged, for filters.
 pub const REQUESTS: &str = "osirisfs::requests";
 
@@ -55,6 +58,16 @@ pub(super) struct Tries {
     number: u32,
     corrupt: u32,
     clock: u32,
+    /// Which credentials signed the last attempt.
+    signed: usize,
+    /// Which of the service's names it went to.
+    place: usize,
+    /// When it began.
+    begun: Instant,
+    /// So many of them were refused and replaced.
+    renewed: u32,
+    /// A refusal without a name was looked into.
+    asked: bool,
     upload: u64,
     /// An earlier attempt may have been carried out though no answer said so.
     pub(super) unclear: bool,
@@ -70,6 +83,11 @@ impl Tries {
             number: 0,
             corrupt: 0,
             clock: 0,
+            signed: 0,
+            place: 0,
+            begun: Instant::now(),
+            renewed: 0,
+            asked: false,
             upload: 0,
             unclear: false,
         }
@@ -102,15 +120,22 @@ impl Tries {
         self.number += 1;
         inner.counters.attempt(self.op);
         let exchange = Exchange::new(self.store.with_key(self.op, extra), self.op == "GetObject");
+        self.signed = inner.credentials.generation();
+        self.place = inner.places.current();
         let begun = Instant::now();
+        self.begun = begun;
         let on_its_way = inner.counters.meter.begin(self.op);
         let until = (begun + limit).min(self.deadline);
-        let outcome = tokio::time::timeout_at(until, call(&inner.client, exchange.clone())).await;
+        let outcome = tokio::time::timeout_at(until, call(inner.places.client(), exchange.clone())).await;
         let answer = exchange.answer();
         self.store.note_server(answer.as_ref().and_then(|answer| answer.header("server")));
         drop(on_its_way);
         if let Some(answer) = &answer {
             inner.counters.meter.answered(answer.header("date").and_then(|date| httpdate::parse_http_date(date).ok()));
+        }
+        // Who is not known gets 403 (401 from some), and 5xx says nothing.
+        if answer.as_ref().is_some_and(|answer| answer.status < 500 && !matches!(answer.status, 401 | 403)) {
+            inner.credentials.accept();
         }
         let took = begun.elapsed();
         let ms = took.as_millis() as u64;
@@ -149,12 +174,19 @@ impl Tries {
     }
 
     /// After a failure: pauses and returns, so that the caller tries again, or gives the error that ends it all.
-    pub(super) async fn again(&mut self, failure: Box<Failure>) -> Result<()> {
+    pub(super) async fn again(&mut self, mut failure: Box<Failure>) -> Result<()> {
         self.unclear |= failure.unclear;
-        if self.clock_was_wrong(&failure) {
+        if self.clock_was_wrong(&failure) || self.refused(&mut failure).await {
+            return Ok(());
+        }
+        let lost = matches!(failure.error.kind, ErrorKind::Unreachable | ErrorKind::Dns | ErrorKind::Tls);
+        if lost && failure.retry && self.store.inner.places.leave(self.place).await {
             return Ok(());
         }
         if !failure.retry {
+            if failure.is(ErrorKind::BadCredentials) {
+                self.store.inner.credentials.give_up();
+            }
             return Err(failure.error);
         }
         if failure.is(ErrorKind::Corrupt) {
@@ -165,11 +197,45 @@ impl Tries {
         }
         let wait = pause(self.number, fastrand::f64()).max(failure.after.unwrap_or_default());
         if Instant::now() + wait >= self.deadline {
+            if failure.is(ErrorKind::BadCredentials) {
+                self.store.inner.credentials.give_up();
+            }
             return Err(failure.error);
         }
         self.store.inner.counters.meter.retry();
         tokio::time::sleep(wait).await;
         Ok(())
+    }
+
+    /// After a refusal: whether to try again at once, because there are other credentials now. A refusal that may pass
+    /// is marked as worth another try.
+    async fn refused(&mut self, failure: &mut Failure) -> bool {
+        if !failure.is(ErrorKind::Denied) && !failure.is(ErrorKind::BadCredentials) {
+            return false;
+        }
+        let inner = self.store.inner.clone();
+        if self.renewed < RENEWALS && inner.credentials.renewed(self.signed).await {
+            self.renewed += 1;
+            return true;
+        }
+        // An answer to HEAD does not tell a user who is not known from one who may not look at this object.
+        let unnamed = failure.is(ErrorKind::Denied) && failure.error.code.is_empty();
+        if unnamed && !self.asked && !inner.credentials.accepted_within(self.begun.elapsed()) {
+            self.asked = true;
+            let named = Box::pin(self.asker().who_am_i()).await;
+            match named {
+                Ok(_) => return true,
+                Err(named) if named.kind == ErrorKind::BadCredentials => {
+                    failure.error = StoreError { op: self.op, ..named };
+                }
+                Err(_) => {}
+            }
+            return false;
+        }
+        if failure.error.code == "InvalidAccessKeyId" {
+            failure.retry |= inner.credentials.may_be_an_outage();
+        }
+        false
     }
 
     /// A signature is good for some minutes (15 on Amazon and RGW) around the service's time. HEAD answers have no

@@ -1,5 +1,7 @@
 //! A service, a folder and the program, for tests of the commands.
 
+#![allow(dead_code)] // not every test uses all of it
+
 use osirisfs::mount::{control, table};
 use osirisfs::server::{Fault, Limits, Server, ServerConfig, Style, User};
 use std::fs;

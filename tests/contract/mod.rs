@@ -60,16 +60,13 @@ pub struct Target {
 
 impl Target {
     pub fn config(&self) -> StoreConfig {
+        let credentials = Credentials { access_key: self.access_key.clone(), secret_key: self.secret_key.clone() };
         StoreConfig {
-            endpoint: self.endpoint.clone(),
-            region: "us-east-1".into(),
-            bucket: self.bucket.clone(),
-            credentials: Credentials { access_key: self.access_key.clone(), secret_key: self.secret_key.clone() },
             ca_file: self.ca_file.clone(),
             max_connections: 16,
             ask_for: Duration::from_secs(20),
             store_for: Duration::from_secs(60),
-            probe_prefix: ".osirisfs/probe-".into(),
+            ..StoreConfig::new(&self.endpoint, &self.bucket, credentials)
         }
     }
 

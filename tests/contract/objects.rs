@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 /// What a mount asks first: does the bucket exist, am I known.
 pub async fn buckets_and_users(target: &Target) {
     target.store().head_bucket().await.unwrap();
+    let owner = target.store().get_bucket_acl().await.unwrap().owner;
+    assert_eq!(target.store().who_am_i().await.unwrap(), owner, "the bucket of the tests is ours");
     let mut config = target.config();
     config.bucket = "no-such-bucket-7361".into();
     let missing = Store::new(config).unwrap();
@@ -44,6 +46,9 @@ pub async fn certificates(target: &Target) {
     target.store().head_bucket().await.unwrap();
     let mut other_name = target.config();
     other_name.endpoint = target.endpoint.replace("localhost", "127.0.0.1");
+    let mut unverified = other_name.clone();
+    unverified.network.no_tls_verify = true;
+    Store::new(unverified).unwrap().head_bucket().await.unwrap();
     let mut untrusted = target.config();
     untrusted.ca_file = None;
     for config in [other_name, untrusted] {

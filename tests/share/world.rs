@@ -169,16 +169,13 @@ impl World {
     /// What somebody sees without a mount.
     pub fn store(&self, user: &str) -> Store {
         let token = self.tokens.iter().find(|(id, _)| *id == user).unwrap().1.clone();
+        let credentials = Credentials { access_key: token, secret_key: String::new() };
         let config = StoreConfig {
-            endpoint: self.endpoint.clone(),
-            region: "us-east-1".into(),
-            bucket: self.bucket.clone(),
-            credentials: Credentials { access_key: token, secret_key: String::new() },
             ca_file: self.ca_file.clone(),
             max_connections: 16,
             ask_for: Duration::from_secs(20),
             store_for: Duration::from_secs(60),
-            probe_prefix: ".osirisfs/probe-".into(),
+            ..StoreConfig::new(&self.endpoint, &self.bucket, credentials)
         };
         let _inside = self.runtime.enter();
         Store::new(config).unwrap()

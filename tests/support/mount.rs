@@ -51,7 +51,10 @@ impl Mount {
     fn start(&mut self) {
         let Some(how) = &mut self.how else { return };
         let at = self.at.to_str().unwrap();
-        let mut words = vec!["mount", "--endpoint", &how.endpoint, "--token-file", "token"];
+        let mut words = vec!["mount", "--token-file", "token"];
+        if !how.endpoint.is_empty() {
+            words.extend(["--endpoint", &how.endpoint]);
+        }
         let level = std::env::var("OSIRISFS_TEST_LOG").unwrap_or_else(|_| "info".to_owned());
         words.extend(["--log-file", "log", "--log", &level]);
         words.extend(how.flags.iter().map(String::as_str));

@@ -3,6 +3,7 @@
 use super::{Mount, S3};
 use osirisfs::server::{Limits, RequestLog, Server, ServerConfig, Style, User};
 use osirisfs::store::{Credentials, Store, StoreConfig};
+use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -115,6 +116,17 @@ impl Service {
         Mount::new(self.dir.path(), &self.endpoint(), &format!("{}/{prefix}", self.bucket().0), flags)
     }
 
+    /// Mounts by another address, or by flags alone if it is empty.
+    pub fn mount_at(&self, endpoint: &str, flags: &[&str]) -> Mount {
+        let (bucket, prefix) = self.bucket();
+        Mount::new(self.dir.path(), endpoint, &format!("{bucket}/{prefix}"), flags)
+    }
+
+    /// Waits for something of the server.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// Mounts by way of a proxy.
     pub fn mount_through(&self, proxy: &super::Proxy, flags: &[&str]) -> Mount {
         let (bucket, prefix) = self.bucket();
@@ -158,16 +170,11 @@ impl Service {
 
     /// The bucket, without a mount.
     pub fn s3(&self) -> S3 {
+        let credentials = Credentials { access_key: self.access_key(), secret_key: String::new() };
         let config = StoreConfig {
-            endpoint: self.endpoint(),
-            region: "us-east-1".into(),
-            bucket: self.bucket().0.into(),
-            credentials: Credentials { access_key: self.access_key(), secret_key: String::new() },
-            ca_file: None,
             max_connections: 16,
             ask_for: Duration::from_secs(20),
-            store_for: Duration::from_secs(60),
-            probe_prefix: ".osirisfs/probe-".into(),
+            ..StoreConfig::new(self.endpoint(), self.bucket().0, credentials)
         };
         let _inside = self.runtime.enter();
         S3::new(Store::new(config).unwrap(), self.runtime.handle().clone(), self.bucket().1.to_owned())

@@ -300,15 +300,7 @@ fn write_secret(path: &Path, token: &str) -> std::io::Result<()> {
 }
 
 fn store_config(endpoint: String, token: String) -> StoreConfig {
-    StoreConfig {
-        endpoint,
-        region: "us-east-1".to_owned(),
-        bucket: BUCKET.to_owned(),
-        credentials: Credentials { access_key: token, secret_key: String::new() },
-        ca_file: None,
-        max_connections: 8,
-        ask_for: Duration::from_secs(20),
-        store_for: Duration::from_secs(20),
-        probe_prefix: ".osirisfs/probe-".to_owned(),
-    }
+    let credentials = Credentials { access_key: token, secret_key: String::new() };
+    let patience = Duration::from_secs(20);
+    StoreConfig { ask_for: patience, store_for: patience, ..StoreConfig::new(endpoint, BUCKET, credentials) }
 }

@@ -4,71 +4,76 @@ use super::{Report, Verdict};
 use crate::cli::exit::Failure;
 use crate::config::{Settings, parse};
 use crate::mount::MountError;
-use crate::store::{Body, Condition, ErrorKind, GetRequest, Store, StoreError, WriteHeaders};
-use std::net::{SocketAddr, ToSocketAddrs};
+use crate::store::{
+    Body, Condition, ErrorKind, GetRequest, Store, StoreConfig, StoreError, Survey, WriteHeaders, survey,
+};
 use std::time::{Duration, Instant};
 
-/// For a connection, and for each question.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// For each question.
 const ASKING: Duration = Duration::from_secs(10);
 /// RGW and Amazon refuse requests whose time is further off than a quarter of an hour.
 const CLOCK: i64 = 300;
 
 pub fn look(settings: Settings, with_bucket: bool, report: &mut Report) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::other(format!("the service cannot be looked at: {e}"));
-    let Some(addresses) = names(&settings.endpoint, report) else { return Ok(()) };
-    if !ports(&addresses, report) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    if !runtime.block_on(ways(&settings, report)) {
         return Ok(());
+    }
+    if settings.network.no_tls_verify {
+        let remedy =
+            "the service may be anybody: leave out --no-tls-verify, and give --ca-file for a private authority";
+        report.say("certificates", "not verified", Verdict::Note(remedy.to_owned()));
     }
     if parse::readable_on_the_way(&settings.endpoint) {
         let remedy = "a token sent there can be read on the way: use https if the service has it";
         report.say("encryption", "none", Verdict::Note(remedy.to_owned()));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(answers(settings, with_bucket, report));
     // Requests that nobody waits for any more do not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(())
 }
 
-fn names(endpoint: &str, report: &mut Report) -> Option<Vec<SocketAddr>> {
-    let uri: http::Uri = endpoint.parse().ok()?;
-    let host = uri.host()?.trim_matches(['[', ']']).to_owned();
-    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
-    let begun = Instant::now();
-    match (host.as_str(), port).to_socket_addrs() {
-        Ok(found) => {
-            let mut addresses: Vec<SocketAddr> = found.collect();
-            addresses.dedup();
-            let list: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-            report.say(
-                "name",
-                format!("{host} is {} ({} ms)", list.join(", "), begun.elapsed().as_millis()),
-                Verdict::Good,
-            );
-            Some(addresses)
-        }
-        Err(e) => {
-            let remedy = "check the spelling of the endpoint, and the name server (/etc/resolv.conf)";
-            report.say("name", format!("{host} cannot be resolved: {e}"), Verdict::Bad(remedy.to_owned()));
-            None
-        }
-    }
-}
-
-/// Whether any address takes a connection.
-fn ports(addresses: &[SocketAddr], report: &mut Report) -> bool {
-    let mut any = false;
-    for address in addresses {
-        let begun = Instant::now();
-        match std::net::TcpStream::connect_timeout(address, PATIENCE) {
-            Ok(_) => {
-                any = true;
-                report.say("connection", format!("{address} in {} ms", begun.elapsed().as_millis()), Verdict::Good);
+/// Whether any gateway behind any of the service's names takes a connection. One is enough for a mount.
+async fn ways(settings: &Settings, report: &mut Report) -> bool {
+    let config = settings.store_config();
+    let names: Vec<&String> = std::iter::once(&settings.endpoint).chain(&settings.network.others).collect();
+    let asking = names.iter().map(|name| {
+        let one = StoreConfig { endpoint: (*name).clone(), ..config.clone() };
+        async move { survey(&one).await }
+    });
+    let found = futures::future::join_all(asking).await;
+    let all = || found.iter().flatten();
+    let any = all().any(|found| match found {
+        Survey::Proxy => true,
+        Survey::Addresses(all) => all.iter().any(|one| one.connect.is_ok()),
+    });
+    let verdict = |remedy: &str| if any { Verdict::Note(remedy.to_owned()) } else { Verdict::Bad(remedy.to_owned()) };
+    for (name, found) in names.iter().zip(&found) {
+        match found {
+            Ok(Survey::Proxy) => {
+                report.say("name", format!("{name} by the proxy that the environment names"), Verdict::Good);
             }
-            Err(e) => {
-                let remedy = "check the network, and a firewall or proxy on the way".to_owned();
-                report.say("connection", format!("{address}: {e}"), Verdict::Bad(remedy));
+            Ok(Survey::Addresses(all)) => {
+                let list: Vec<String> = all.iter().map(|one| one.address.ip().to_string()).collect();
+                report.say("name", format!("{name} is {}", list.join(", ")), Verdict::Good);
+                for one in all {
+                    match &one.connect {
+                        Ok(time) => {
+                            let words = format!("{} in {:.1} ms", one.address, time.as_secs_f64() * 1e3);
+                            report.say("connection", words, Verdict::Good);
+                        }
+                        Err(why) => {
+                            let remedy = verdict("check the network, and a firewall or proxy on the way");
+                            report.say("connection", format!("{}: {why}", one.address), remedy);
+                        }
+                    }
+                }
+            }
+            Err(error) => {
+                let remedy = verdict("check the spelling of the endpoint, and the name server (/etc/resolv.conf)");
+                report.say("name", format!("{name} cannot be resolved: {}", error.message), remedy);
             }
         }
     }
@@ -89,6 +94,7 @@ async fn answers(settings: Settings, with_bucket: bool, report: &mut Report) {
             return report.say("service", error.message(), Verdict::Bad(error.remedy()));
         }
     };
+    store.find_way().await;
     let begun = Instant::now();
     let bucket = store.head_bucket().await;
     let took = begun.elapsed().as_millis();

@@ -79,7 +79,7 @@ fn a_switch_can_be_taken_back() {
 fn credentials_of_a_file_give_way_to_nearer_ones() {
     let got = |line: &str, user: &str, vars: &[(&str, &str)]| {
         let options = with_files(line, "token_file = \"/etc/token\"", user, vars).unwrap().options;
-        (options.token_file.is_some(), options.profile)
+        (options.reach.token_file.is_some(), options.reach.profile)
     };
     assert_eq!(got("osirisfs mount b /m", "", &[]), (true, None));
     assert_eq!(got("osirisfs mount --profile um b /m", "", &[]), (false, Some("um".to_owned())));

@@ -5,10 +5,9 @@ mod policy;
 
 use super::effective;
 use super::exit::{Failure, USAGE};
-use crate::config::{Env, Settings, resolve};
+use crate::config::{Env, Reach, Settings, resolve};
 use crate::store::{Acl, ErrorKind, Grantee, Store, StoreError};
 use policy::{Share, Without};
-use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -32,21 +31,9 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     by: By,
 
-    /// Address of the service [default: the profile's endpoint_url, else https://rgw.osris.org]
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
-
-    /// File that holds your token (or ACCESS_KEY:SECRET_KEY) and that only you can read (chmod 600)
-    #[arg(long, value_name = "PATH")]
-    token_file: Option<PathBuf>,
-
-    /// Profile to take the keys from
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-
-    /// PEM file of certificate authorities to trust beside those of the system
-    #[arg(long, value_name = "PATH")]
-    ca_file: Option<PathBuf>,
+    /// How to reach the service, and as whom
+    #[command(flatten)]
+    reach: Reach,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -87,10 +74,7 @@ fn settings(args: &Args) -> Result<Settings, Failure> {
     let env = Env::of_process();
     let said = effective::of_bucket(&args.source, &[], None, &env)?;
     let mut options = said.options;
-    options.endpoint = args.endpoint.clone().or(options.endpoint);
-    options.profile = args.profile.clone().or(options.profile);
-    options.token_file = args.token_file.clone().or(options.token_file);
-    options.ca_file = args.ca_file.clone().or(options.ca_file);
+    options.reach = args.reach.clone().over(options.reach);
     let settings = resolve(&options, said.kernel, &env)?;
     if settings.bucket.is_empty() {
         return Err(Failure { code: USAGE, text: "say which bucket is to be shared".to_owned() });

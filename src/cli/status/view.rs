@@ -52,6 +52,19 @@ pub fn text(status: &Status, speed: Speed, colours: bool) -> String {
             service.server.iter().map(|s| format!("  ({s})")).collect::<String>()
         ),
     );
+    if service.no_tls_verify {
+        line("", bad("certificates are not verified: it may be anybody (--no-tls-verify)"));
+    }
+    if service.gateways.len() > 1 {
+        for gateway in &service.gateways {
+            let time = gateway.handshake_us.map(|us| format!("  {:.1} ms", us as f64 / 1e3)).unwrap_or_default();
+            let state = if gateway.left_out { bad("  does not answer, left out") } else { time };
+            line("gateway", format!("{}{state}", gateway.address));
+        }
+    }
+    if let Some(seconds) = service.refused_for {
+        line("", bad(&format!("it has refused the token or key for {seconds} s: log in again (osirisfs login)")));
+    }
     line("user", format!("{}  from {}", status.user.as_deref().unwrap_or("by key pair"), status.credentials_from));
     let mut since = format!("for {}, process {}", ago(now, status.since), status.pid);
     if status.read_only {
@@ -152,7 +165,7 @@ fn ago(now: u64, when: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mount::status::Pending;
+    use crate::mount::status::{Gateway, Pending};
 
     #[test]
     fn the_words_tell_what_is_pending_and_what_is_wrong() {
@@ -162,8 +175,17 @@ mod tests {
         assert!(!quiet.contains('\x1b') && !quiet.contains("conflicts"), "{quiet}");
         status.pending = (0..7).map(|n| Pending { path: format!("f{n}"), bytes: 100, sent: 50 }).collect();
         status.conflicts = 2;
+        status.service.no_tls_verify = true;
+        status.service.refused_for = Some(7);
+        let gateway = |address: &str, left_out| Gateway { address: address.into(), handshake_us: Some(1500), left_out };
+        status.service.gateways = vec![gateway("192.0.2.1:443", false), gateway("192.0.2.2:443", true)];
         status.troubles = vec![Event { when: 0, what: "PutObject: HTTP 500".into() }];
         let busy = text(&status, Speed { up: 10.0, down: 0.0 }, false);
+        for part in
+            ["192.0.2.1:443  1.5 ms", "192.0.2.2:443  does not", "not verified", "refused the token or key for 7 s"]
+        {
+            assert!(busy.contains(part), "{part}: {busy}");
+        }
         for part in ["7 files, 350 B of 700 B sent, 00:00:35 left", "[============            ] f0", "and 2 more"] {
             assert!(busy.contains(part), "{part}: {busy}");
         }

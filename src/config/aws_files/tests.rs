@@ -46,9 +46,9 @@ fn an_unknown_profile_and_missing_files_say_nothing() {
 
 #[test]
 fn ways_that_are_not_understood_are_named() {
-    let (_home, files) = files("", "[profile p]\ncredential_process = /bin/x\n");
+    let (_home, files) = files("", "[profile p]\nrole_arn = arn:x\n");
     let profile = files.profile("p").unwrap();
-    assert_eq!(profile.other_way, Some("credential_process"));
+    assert_eq!(profile.other_way, Some("role_arn"));
     assert!(profile.found && profile.access_key.is_none());
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use std::os::unix::fs::PermissionsExt;
 
 /// A home folder with an AWS credentials file of two profiles and a token file.
 struct Home {
@@ -31,7 +32,7 @@ impl Home {
         profile: Option<&str>,
         vars: &[(&str, &str)],
     ) -> Result<Found, ConfigError> {
-        find(token_file.map(Path::new), profile, &Env::made_up(vars, self.dir.path()))
+        find(&wanted(token_file.map(Path::new), profile), &Env::made_up(vars, self.dir.path()))
     }
 
     /// `access:secret` of what is found, or the error's words.
@@ -41,6 +42,10 @@ impl Home {
             Err(error) => error.to_string(),
         }
     }
+}
+
+fn wanted<'a>(token_file: Option<&'a Path>, profile: Option<&'a str>) -> Wanted<'a> {
+    Wanted { token_file, profile, bucket: "cou-data" }
 }
 
 const ENVIRONMENT: &[(&str, &str)] =
@@ -89,7 +94,7 @@ fn files_that_others_can_read_are_refused_with_the_command_to_run() {
 #[test]
 fn when_nothing_is_found_the_error_says_where_was_looked() {
     let home = tempfile::tempdir().unwrap();
-    let error = find(None, None, &Env::made_up(&[], home.path())).map(|_| ()).unwrap_err();
+    let error = find(&wanted(None, None), &Env::made_up(&[], home.path())).map(|_| ()).unwrap_err();
     for place in ["--token-file", "--profile", "OSIRIS_TOKEN", "AWS_ACCESS_KEY_ID", ".aws/credentials", ".aws/config"] {
         assert!(error.message.contains(place), "{place}: {error}");
     }
@@ -125,7 +130,48 @@ fn temporary_credentials_are_refused() {
 }
 
 #[test]
-fn a_path_with_a_space_is_quoted_for_the_shell() {
-    assert_eq!(quoted(Path::new("/a/b-c_1.txt")), "/a/b-c_1.txt");
-    assert_eq!(quoted(Path::new("/my files/it's")), r"'/my files/it'\''s'");
+fn what_login_made_comes_before_other_files() {
+    let home = Home::new();
+    let own = Profiles::of(&Env::made_up(&[], home.dir.path())).unwrap();
+    let save = |name: &str, key: &str| {
+        let credentials = Credentials { access_key: key.into(), secret_key: String::new() };
+        own.save(name, &credentials, &Profile::default()).unwrap();
+    };
+    save("alice_um", "NEWER");
+    assert_eq!(home.keys(None, None, &[]), "NEWER:");
+    assert_eq!(home.keys(None, Some("alice_um"), ENVIRONMENT), "NEWER:");
+    save("alice_wsu", "OTHER");
+    let error = home.keys(None, None, &[]);
+    assert!(error.contains("alice_um and as alice_wsu") && error.contains("--profile"), "{error}");
+    assert_eq!(home.keys(None, Some("alice_wsu"), &[]), "OTHER:");
+    assert_eq!(home.keys(None, Some("default"), &[]), "D:");
+    assert_eq!(home.keys(None, None, &[("AWS_PROFILE", "alice_wsu")]), "OTHER:");
+}
+
+#[test]
+fn what_s3cmd_and_s3fs_use_comes_last() {
+    let home = Home::new();
+    home.write(".passwd-s3fs", "cou-data:F:G\nH:I\n", 0o600);
+    home.write(".s3cfg", "[default]\naccess_key=C\nsecret_key=E\nhost_base=rgw.example.org\n", 0o600);
+    assert_eq!(home.keys(None, None, &[]), "D:");
+    std::fs::remove_dir_all(home.dir.path().join(".aws")).unwrap();
+    let found = home.find(None, None, &[]).unwrap();
+    assert_eq!(found.credentials.access_key, "C");
+    assert_eq!(found.profile.endpoint.as_deref(), Some("https://rgw.example.org"));
+    std::fs::remove_file(home.dir.path().join(".s3cfg")).unwrap();
+    assert_eq!(home.keys(None, None, &[]), "F:G");
+    home.write(".passwd-s3fs", "H:I\n", 0o644);
+    assert!(home.keys(None, None, &[]).contains("chmod 600 "));
+    home.write(".s3cfg", "[default]\naccess_key=C\n", 0o640);
+    assert!(home.keys(None, None, &[]).contains("chmod 600 "));
+}
+
+#[test]
+fn a_program_may_print_the_keys() {
+    let home = Home::new();
+    home.write("print", "#!/bin/sh\necho '{\"Version\":1,\"AccessKeyId\":\"PRINTED\"}'\n", 0o700);
+    let program = home.dir.path().join("print");
+    home.write(".aws/config", &format!("[profile p]\ncredential_process = {}\n", program.display()), 0o644);
+    assert_eq!(home.keys(None, Some("p"), &[]), "PRINTED:");
+    assert!(home.find(None, Some("p"), &[]).unwrap().by_program);
 }

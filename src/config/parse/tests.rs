@@ -62,3 +62,14 @@ fn plain_http_is_readable_except_on_this_machine() {
     assert!(!readable_on_the_way("http://[::1]:8000"));
     assert!(!readable_on_the_way("http://localhost:8000"));
 }
+
+#[test]
+fn addresses_of_a_name() {
+    let (host, addresses) = resolve("rgw.example.org:192.0.2.1,[2001:db8::1],2001:db8::2").unwrap();
+    assert_eq!(host, "rgw.example.org");
+    let expected = ["192.0.2.1", "2001:db8::1", "2001:db8::2"].map(|text| text.parse::<IpAddr>().unwrap());
+    assert_eq!(addresses, expected);
+    for wrong in ["", "rgw.example.org", ":127.0.0.1", "a:b", "a:127.0.0.1,", "a:127.0.0.1:80"] {
+        assert!(resolve(wrong).is_err(), "{wrong}");
+    }
+}

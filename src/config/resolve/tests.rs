@@ -111,22 +111,3 @@ fn settings_never_show_the_token() {
     let got = settings(&["b", "/m"], &[("OSIRIS_TOKEN", "hush-hush")]).unwrap();
     assert!(!format!("{got:?}").contains("hush-hush"));
 }
-
-#[test]
-fn a_profile_that_was_named_goes_before_files_and_any_other_after() {
-    let home = tempfile::tempdir().unwrap();
-    let env = Env::made_up(&[], home.path());
-    let profile = Profile { endpoint: Some("https://p.example.org".to_owned()), ..Profile::default() };
-    let of_file = |name: &str| {
-        let origin = Origin::File { path: "/etc/osirisfs.conf".into(), section: String::new(), line: 1 };
-        (name.to_owned(), origin)
-    };
-    let mut said = options(&["b", "/m", "--endpoint=https://f.example.org", "--profile=um"]);
-    said.origins.0.extend([of_file("endpoint"), ("profile".to_owned(), Origin::CommandLine)]);
-    assert_eq!(service(&said, &profile, &env).endpoint.0, "https://p.example.org");
-    said.origins.0.extend([of_file("profile")]);
-    let (endpoint, origin) = service(&said, &profile, &env).endpoint;
-    assert_eq!((endpoint.as_str(), origin), ("https://f.example.org", of_file("").1));
-    said.origins.0.insert("endpoint".to_owned(), Origin::DashO);
-    assert_eq!(service(&said, &profile, &env).endpoint.1, Origin::DashO);
-}

@@ -127,19 +127,19 @@ impl Fake {
     }
 }
 
-pub fn store(endpoint: &str, seconds: f64) -> Store {
-    Store::new(StoreConfig {
-        endpoint: endpoint.into(),
-        region: "us-east-1".into(),
-        bucket: "b1".into(),
-        credentials: Credentials { access_key: "TOKEN-OF-ALICE".into(), secret_key: String::new() },
-        ca_file: None,
+pub fn config(endpoint: &str, seconds: f64) -> StoreConfig {
+    let credentials = Credentials { access_key: "TOKEN-OF-ALICE".into(), secret_key: String::new() };
+    let patience = Duration::from_secs_f64(seconds);
+    StoreConfig {
         max_connections: 4,
-        ask_for: Duration::from_secs_f64(seconds),
-        store_for: Duration::from_secs_f64(seconds),
-        probe_prefix: ".osirisfs/probe-".into(),
-    })
-    .unwrap()
+        ask_for: patience,
+        store_for: patience,
+        ..StoreConfig::new(endpoint, "b1", credentials)
+    }
+}
+
+pub fn store(endpoint: &str, seconds: f64) -> Store {
+    Store::new(config(endpoint, seconds)).unwrap()
 }
 
 async fn serve(mut stream: TcpStream, log: &Mutex<Vec<Request>>, answer: &impl Fn(usize, &Request) -> Reply) {

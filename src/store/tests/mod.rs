@@ -109,7 +109,7 @@ async fn what_cannot_be_reached_is_named() {
         assert_eq!(error.kind, kind, "{error}");
     }
     let plain = Fake::start(|_, _| Reply::lost()).await;
-    let endpoint = plain.store(1.0).inner.config.endpoint.replace("http:", "https:");
+    let endpoint = plain.store(1.0).endpoint().replace("http:", "https:");
     // A server that answers a TLS hello with something else.
     let error = store(&endpoint, 0.3).head_bucket().await.unwrap_err();
     assert!(matches!(error.kind, ErrorKind::Tls | ErrorKind::Unreachable | ErrorKind::Timeout), "{error}");
