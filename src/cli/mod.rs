@@ -14,6 +14,7 @@ mod logging;
 mod metrics;
 mod mount;
 mod notify;
+mod pages;
 mod run;
 mod serve_s3;
 mod served;
@@ -51,6 +52,12 @@ The command returns when the mount answers; the daemon goes on in the background
 The token or key is taken from --token-file, else --profile, else OSIRIS_TOKEN or
 AWS_ACCESS_KEY_ID (and AWS_SECRET_ACCESS_KEY, which may be empty), else the default
 profile of ~/.aws/credentials. A file with a token must have mode 0600.";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  osirisfs completions bash > ~/.local/share/bash-completion/completions/osirisfs
+  osirisfs completions zsh > ~/.zfunc/_osirisfs
+  osirisfs completions fish > ~/.config/fish/completions/osirisfs.fish";
 
 const RUN_HELP: &str = "\
 The command finds the mount at $OSIRISFS_MOUNT, and wherever one of its words is {}:
@@ -100,6 +107,12 @@ enum Command {
     Config(config::Args),
     /// Try it out on this machine: a server, a mount, files copied in and compared
     Demo(demo::Args),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(pages::Completions),
+    /// Write the man pages into a folder, for packages
+    #[command(hide = true)]
+    ManPages(pages::ManPages),
     /// Run the embedded S3 server by itself, for scripts and tests
     #[command(hide = true)]
     ServeS3(serve_s3::Args),
@@ -136,6 +149,8 @@ fn run_command(command: Command, words: &[OsString]) -> Result<(), Failure> {
         Command::Fstab(args) => fstab::run(args),
         Command::Config(args) => config::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Completions(args) => pages::completions(args),
+        Command::ManPages(args) => pages::man_pages(args),
         Command::ServeS3(args) => serve_s3::run(args),
     }
 }

@@ -70,6 +70,18 @@ pub fn answers(path: &Path) -> bool {
     within(STAT_WITHIN, move || std::fs::metadata(&path)).is_some_and(|result| result.is_ok())
 }
 
+/// Whether the daemon of the mount works, whatever the service does: it answers the question for this attribute on the
+/// FUSE thread, and the kernel asks it every time. (stat(2) may wait for the service.)
+pub fn is_alive(path: &Path) -> bool {
+    let path = path.to_owned();
+    let ask = move || rustix::fs::getxattr(&path, "security.capability", &mut [0u8; 64]);
+    match within(STAT_WITHIN, ask) {
+        Some(Ok(_)) => true,
+        Some(Err(e)) => matches!(e, rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP),
+        None => false,
+    }
+}
+
 /// Absolute and without symbolic links, also if the last part is a dead mount.
 pub fn real(path: &Path) -> Result<PathBuf, MountError> {
     match path.canonicalize() {
