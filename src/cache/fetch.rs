@@ -198,7 +198,7 @@ impl Filling {
         let (segment, _) = self.segment.as_ref()?;
         let slice = Slice::of(segment, (self.given - self.start) as usize..(block_end - self.start) as usize);
         self.given = block_end;
-        if block_end % (u64::from(SEGMENT) * BLOCK) == 0 {
+        if block_end.is_multiple_of(u64::from(SEGMENT) * BLOCK) {
             self.segment = None;
         }
         Some(slice)

@@ -37,6 +37,11 @@ pub fn prepare(path: &Path, nonempty: bool) -> Result<PathBuf, MountError> {
     Ok(path)
 }
 
+/// Whether autofs waits there for a mount.
+pub fn is_automount(path: &Path) -> bool {
+    table::all().is_ok_and(|all| all.iter().any(|mount| mount.mountpoint == path && mount.fstype == "autofs"))
+}
+
 /// Clears mounts of ours whose daemon has died. Gives how many.
 pub fn clear_dead(path: &Path) -> Result<usize, MountError> {
     let mut cleared = 0;
@@ -86,7 +91,8 @@ pub fn is_alive(path: &Path) -> bool {
 pub fn real(path: &Path) -> Result<PathBuf, MountError> {
     match path.canonicalize() {
         Ok(path) => Ok(path),
-        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOTCONN | libc::ECONNABORTED)) => {
+        // EACCES: not even root may look into another user's FUSE mount.
+        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOTCONN | libc::ECONNABORTED | libc::EACCES)) => {
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(from_io(e, path)) };
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             Ok(parent.canonicalize().map_err(|e| from_io(e, path))?.join(name))
