@@ -9,5 +9,7 @@ mod boot;
 mod config;
 #[path = "command/house.rs"]
 mod house;
+#[path = "operation/pages.rs"]
+mod pages;
 #[path = "operation/watch.rs"]
 mod watch;

@@ -15,6 +15,7 @@ mod login;
 mod metrics;
 mod mount;
 mod notify;
+mod pages;
 mod prompt;
 mod run;
 mod serve_s3;
@@ -78,6 +79,12 @@ Examples:
   osirisfs share yourcou-data                            who may do what
   osirisfs share yourcou-data --revoke bob_wsu";
 
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  osirisfs completions bash > ~/.local/share/bash-completion/completions/osirisfs
+  osirisfs completions zsh > ~/.zfunc/_osirisfs
+  osirisfs completions fish > ~/.config/fish/completions/osirisfs.fish";
+
 const RUN_HELP: &str = "\
 The command finds the mount at $OSIRISFS_MOUNT, and wherever one of its words is {}:
   osirisfs run yourcou-data/run7 -- sh -c 'cd $OSIRISFS_MOUNT && ./job'
@@ -138,6 +145,12 @@ enum Command {
     Config(config::Args),
     /// Try it out on this machine: a server, a mount, files copied in and compared
     Demo(demo::Args),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(pages::Completions),
+    /// Write the man pages into a folder, for packages
+    #[command(hide = true)]
+    ManPages(pages::ManPages),
     /// Run the embedded S3 server by itself, for scripts and tests
     #[command(hide = true)]
     ServeS3(serve_s3::Args),
@@ -179,6 +192,8 @@ fn run_command(command: Command, words: &[OsString]) -> Result<(), Failure> {
         Command::Fstab(args) => fstab::run(args),
         Command::Config(args) => config::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Completions(args) => pages::completions(args),
+        Command::ManPages(args) => pages::man_pages(args),
         Command::ServeS3(args) => serve_s3::run(args),
     }
 }

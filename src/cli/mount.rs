@@ -61,7 +61,9 @@ pub fn run(args: Args, words: &[OsString]) -> Result<(), Failure> {
             code => Err(Failure::told(code)),
         };
     }
-    match split().map_err(|e| Failure::other(format!("the daemon cannot be started: {e}")))? {
+    match split(check::is_automount(&settings.mountpoint))
+        .map_err(|e| Failure::other(format!("the daemon cannot be started: {e}")))?
+    {
         Side::Daemon(ready) => std::process::exit(daemon::run(settings, ready, again).into()),
         Side::Command(word) if word.code == DONE => Ok(()),
         Side::Command(word) => Err(Failure { code: word.code, text: word.text }),

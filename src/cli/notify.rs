@@ -45,7 +45,8 @@ impl Drop for Told {
 }
 
 /// Says that the mount is ready, and from then on what is to be stored; and, if a watchdog waits, that the mount answers.
-/// A mount that does not answer any more says nothing, and is started again.
+/// A mount that does not answer any more says nothing, and is started again. A service that is away is no reason for that:
+/// what waits to be stored would be lost.
 pub fn keep_telling<B: Backlog>(backlog: &Arc<B>, mountpoint: PathBuf, source: String) -> Told {
     notify(&[NotifyState::Ready, NotifyState::Status(&status(&source, 0))]);
     let backlog = backlog.clone();
@@ -62,7 +63,7 @@ pub fn keep_telling<B: Backlog>(backlog: &Arc<B>, mountpoint: PathBuf, source: S
             }
             if watchdog.is_some() {
                 let path = mountpoint.clone();
-                if tokio::task::spawn_blocking(move || check::answers(&path)).await.unwrap_or(false) {
+                if tokio::task::spawn_blocking(move || check::is_alive(&path)).await.unwrap_or(false) {
                     notify(&[NotifyState::Watchdog]);
                 } else {
                     tracing::error!("the mount does not answer itself");

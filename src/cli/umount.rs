@@ -149,7 +149,12 @@ pub fn find(path: &Path) -> Result<Mount, MountError> {
 /// Nobody answers on the control socket: the daemon is dead, or it is alive and cannot be asked.
 fn without_daemon(mount: &Mount, args: &Args) -> Result<(), Failure> {
     let path = &mount.mountpoint;
-    if check::clear_dead(path)? > 0 {
+    // Nobody but its owner can see by looking that a mount is dead; that its daemon does not listen says the same.
+    let of_another = mount.owner != Some(nix::unistd::geteuid().as_raw());
+    if of_another {
+        unmount::lazily(path)?;
+    }
+    if of_another || check::clear_dead(path)? > 0 {
         eprintln!(
             "osirisfs: the daemon of {} had died; the dead mount is cleared. Files that were being written then may be lost.",
             path.display()

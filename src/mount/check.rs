@@ -37,6 +37,11 @@ pub fn prepare(path: &Path, nonempty: bool) -> Result<PathBuf, MountError> {
     Ok(path)
 }
 
+/// Whether autofs waits there for a mount.
+pub fn is_automount(path: &Path) -> bool {
+    table::all().is_ok_and(|all| all.iter().any(|mount| mount.mountpoint == path && mount.fstype == "autofs"))
+}
+
 /// Clears mounts of ours whose daemon has died. Gives how many.
 pub fn clear_dead(path: &Path) -> Result<usize, MountError> {
     let mut cleared = 0;
@@ -70,11 +75,24 @@ pub fn answers(path: &Path) -> bool {
     within(STAT_WITHIN, move || std::fs::metadata(&path)).is_some_and(|result| result.is_ok())
 }
 
+/// Whether the daemon of the mount works, whatever the service does: it answers the question for this attribute on the
+/// FUSE thread, and the kernel asks it every time. (stat(2) may wait for the service.)
+pub fn is_alive(path: &Path) -> bool {
+    let path = path.to_owned();
+    let ask = move || rustix::fs::getxattr(&path, "security.capability", &mut [0u8; 64]);
+    match within(STAT_WITHIN, ask) {
+        Some(Ok(_)) => true,
+        Some(Err(e)) => matches!(e, rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP),
+        None => false,
+    }
+}
+
 /// Absolute and without symbolic links, also if the last part is a dead mount.
 pub fn real(path: &Path) -> Result<PathBuf, MountError> {
     match path.canonicalize() {
         Ok(path) => Ok(path),
-        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOTCONN | libc::ECONNABORTED)) => {
+        // EACCES: not even root may look into another user's FUSE mount.
+        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOTCONN | libc::ECONNABORTED | libc::EACCES)) => {
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(from_io(e, path)) };
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             Ok(parent.canonicalize().map_err(|e| from_io(e, path))?.join(name))

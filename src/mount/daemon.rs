@@ -29,18 +29,23 @@ pub struct Word {
 /// The daemon's end of the pipe.
 pub struct Ready {
     pipe: Option<File>,
+    /// Still in the session of the command.
+    in_session: bool,
 }
 
 impl Ready {
     /// For a process that stays in the foreground: nobody waits.
     pub fn nobody_waits() -> Ready {
-        Ready { pipe: None }
+        Ready { pipe: None, in_session: false }
     }
 
     /// Says that the mount answers, and lets go of the terminal. An error means that the command is no longer there to
     /// hear it (it was interrupted): the mount should then not stay.
     pub fn done(self, keep_stderr: bool) -> io::Result<()> {
         let Some(mut pipe) = self.pipe else { return Ok(()) };
+        if self.in_session {
+            nix::unistd::setsid()?;
+        }
         // Before the word: whoever reads the command's output waits until nobody can write to it any more.
         leave_output(keep_stderr)?;
         pipe.write_all(b"0\n")
@@ -64,7 +69,10 @@ impl Ready {
 }
 
 /// Forks. In the command it returns only when the daemon has spoken or died.
-pub fn split() -> io::Result<Side> {
+///
+/// autofs lets only systemd's process group reach a place that is being mounted; everybody else waits for the mount. A
+/// mount there stays in the group of its command until it is ready.
+pub fn split(for_autofs: bool) -> io::Result<Side> {
     let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     match crate::sys::fork()? {
         ForkResult::Parent { child } => {
@@ -73,8 +81,11 @@ pub fn split() -> io::Result<Side> {
         }
         ForkResult::Child => {
             drop(read);
-            leave_session(&write)?;
-            Ok(Side::Daemon(Ready { pipe: Some(write.into()) }))
+            if !for_autofs {
+                nix::unistd::setsid()?;
+            }
+            leave_caller(&write)?;
+            Ok(Side::Daemon(Ready { pipe: Some(write.into()), in_session: for_autofs }))
         }
     }
 }
@@ -98,9 +109,8 @@ fn parse(text: &str) -> Option<Word> {
     Some(Word { code: code.parse().ok()?, text: text.to_owned() })
 }
 
-/// Out of the terminal's session, away from its input and from every folder and file that the caller had open.
-fn leave_session(keep: &OwnedFd) -> io::Result<()> {
-    nix::unistd::setsid()?;
+/// Away from the terminal's input and from every folder and file that the caller had open.
+fn leave_caller(keep: &OwnedFd) -> io::Result<()> {
     close_all_but(keep)?;
     std::env::set_current_dir("/")?;
     nix::unistd::dup2_stdin(File::open("/dev/null")?)?;

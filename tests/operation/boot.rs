@@ -107,7 +107,7 @@ fn the_packaged_units_have_no_unknown_word() {
 
 #[test]
 fn systemd_is_told_that_it_is_ready_and_alive_and_read_again_and_stopping() {
-    let house = House::new();
+    let mut house = House::new();
     let socket = UnixDatagram::bind(house.path("notify")).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let hear = |wanted: &str| {
@@ -122,7 +122,7 @@ fn systemd_is_told_that_it_is_ready_and_alive_and_read_again_and_stopping() {
     let endpoint = house.endpoint();
     fs::write(house.path("conf"), "log = \"info\"\n").unwrap();
     let mut words = house.mount_words(&endpoint);
-    words.extend(["--foreground", "--config", "conf", "--log-file", "log"]);
+    words.extend(["--foreground", "--config", "conf", "--log-file", "log", "--max-age", "0"]);
     let mut command = house.command(&words);
     command.env("NOTIFY_SOCKET", house.path("notify")).env("WATCHDOG_USEC", "1500000").stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
@@ -135,6 +135,12 @@ fn systemd_is_told_that_it_is_ready_and_alive_and_read_again_and_stopping() {
     hear("RELOADING=1");
     hear("READY=1");
     soon("the new log level", || fs::read_to_string(house.path("log")).is_ok_and(|log| log.contains("logging debug")));
+    // A service that is away is no reason to be started again.
+    let server = house.server.take().unwrap();
+    house.runtime.block_on(server.stop());
+    for _ in 0..5 {
+        hear("WATCHDOG=1");
+    }
     kill(child.id() as i32, nix::sys::signal::SIGTERM);
     hear("STOPPING=1");
     assert!(child.wait().unwrap().success());

@@ -2,7 +2,7 @@ use super::*;
 
 fn pair() -> (File, Ready) {
     let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).unwrap();
-    (read.into(), Ready { pipe: Some(write.into()) })
+    (read.into(), Ready { pipe: Some(write.into()), in_session: false })
 }
 
 #[test]
@@ -39,5 +39,5 @@ fn silence_is_no_word() {
 #[test]
 fn a_process_with_threads_does_not_fork() {
     // The test runner has threads of its own.
-    assert!(split().is_err());
+    assert!(split(false).is_err());
 }
