@@ -1,6 +1,6 @@
 //! How many round trips stand between a program and its answer, measured with a line on which each takes long.
 
-use super::support::{Mount, Proxy, Service, Spoil, errno, sh};
+use super::support::{Mount, Proxy, Service, Spoil, errno, sh, soon};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -96,9 +96,11 @@ fn what_another_client_made_after_the_open_is_kept() {
     let service = Service::embedded();
     let (_proxy, mount) = slow(&service);
     fs::create_dir(mount.path("d")).unwrap();
+    service.log().clear();
     let mut file = File::create(mount.path("d/f")).unwrap();
     file.write_all(b"ours").unwrap();
-    std::thread::sleep(2 * TRIP);
+    soon("the question of the open answered", || service.log().count("HeadObject") == 1);
+    std::thread::sleep(TRIP);
     service.s3().put("d/f", "theirs");
     assert_eq!(errno(file.sync_all()), libc::ESTALE);
     assert_eq!(service.s3().text("d/f"), "theirs");
