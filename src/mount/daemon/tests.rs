@@ -2,7 +2,7 @@ use super::*;
 
 fn pair() -> (File, Ready) {
     let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).unwrap();
-    (read.into(), Ready { pipe: Some(write.into()) })
+    (read.into(), Ready { pipe: Some(write.into()), in_session: false })
 }
 
 #[test]
