@@ -130,7 +130,8 @@ fn arms(code: &str, function: &str, prefix: &str) -> BTreeMap<String, Vec<String
     let begin = code.find(&format!("fn {function}(")).unwrap_or_else(|| panic!("{function} is gone"));
     let body = &code[begin..];
     let end = ["\n    }\n\n", "\n}\n"].iter().filter_map(|end| body.find(end)).min().unwrap();
-    let body = &body[..end];
+    // What no arm names is a variant of its own.
+    let body = body[..end].replace(" _ =>", &format!(" {prefix}Other =>"));
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut names: Vec<String> = Vec::new();
     for piece in body.split(prefix).skip(1) {
