@@ -13,6 +13,7 @@ const RUNNING: &str = "Running";
 
 /// What the user asked for, not yet combined with environment and files.
 #[derive(Clone, Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
 pub struct Options {
     /// What to mount: a bucket, or a folder of it [default: all your buckets, each a folder]
     #[arg(value_name = "BUCKET[/PREFIX]")]

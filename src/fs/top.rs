@@ -169,6 +169,10 @@ impl Top {
         match self.open_named(&name).await {
             Ok(_) => Ok(Found::Entry(self.mention(&self.placeholder(&name)))),
             Err(error) if error.is_not_found() => Ok(Found::Absent(self.options.max_age)),
+            // A name that the service gives no bucket.
+            Err(FsError::Store(error)) if matches!(error.kind, ErrorKind::BadName | ErrorKind::BadRequest) => {
+                Ok(Found::Absent(self.options.max_age))
+            }
             Err(error) => Err(error),
         }
     }

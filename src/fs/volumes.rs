@@ -3,11 +3,10 @@
 //! Each bucket is an [`Fs`] of its own; numbers, cache and connections are shared. A verb goes to the bucket of the inode
 //! that it names; what concerns the root of all buckets is in `top`.
 
+mod sum;
+
 use super::top::Top;
-use super::{
-    Caller, Change, Entry, Found, Fs, FsError, Opened, Options, RenameRule, Result, Row, Slices, Space, Unstored,
-    Watched,
-};
+use super::{Caller, Change, Entry, Found, Fs, FsError, Opened, Options, RenameRule, Result, Row, Slices, Space};
 use crate::inode::ROOT;
 use crate::store::{Store, StoreError};
 use std::ffi::OsStr;
@@ -360,48 +359,5 @@ impl Volumes {
             Some(_) => Ok(Vec::new()),
             None => self.bucket(ino).await?.listxattr(ino).await,
         }
-    }
-
-    /// The store below, for its counters.
-    pub fn store(&self) -> &Store {
-        match self {
-            Volumes::One(fs) => fs.store(),
-            Volumes::All(top) => top.store(),
-        }
-    }
-
-    /// What the mount is doing.
-    pub fn watched(&self) -> Watched {
-        let mut all = self.in_use().into_iter().map(|fs| fs.watched());
-        let first = match (self, all.next()) {
-            (_, Some(first)) => first,
-            (Volumes::One(fs), None) => fs.watched(),
-            (Volumes::All(top), None) => top.watched(),
-        };
-        // The table and the cache are shared.
-        all.fold(first, |mut sum, one| {
-            sum.todo.extend(one.todo);
-            sum.conflicts += one.conflicts;
-            sum
-        })
-    }
-
-    fn in_use(&self) -> Vec<Arc<Fs>> {
-        match self {
-            Volumes::One(fs) => vec![fs.clone()],
-            Volumes::All(top) => top.in_use(),
-        }
-    }
-
-    /// Paths of the files and directories that are not stored yet.
-    pub fn pending(&self) -> Vec<String> {
-        self.in_use().iter().flat_map(|fs| fs.pending()).collect()
-    }
-
-    /// Stores everything; gives what could not be stored.
-    pub async fn sync_all(&self) -> Vec<Unstored> {
-        let all = self.in_use();
-        let done = futures::future::join_all(all.iter().map(|fs| fs.sync_all())).await;
-        done.into_iter().flatten().collect()
     }
 }
