@@ -37,8 +37,9 @@ fn every_option_of_mount_is_documented_and_grouped() {
 fn shown(text: &str) -> Vec<(String, bool)> {
     let words = |line: &str| {
         let line = line.split(" | ").next().unwrap_or_default();
-        let line =
-            [" # ", " > ", " && ", " || ", "; "].iter().fold(line, |line, end| line.split(end).next().unwrap_or_default());
+        let line = [" # ", " > ", " && ", " || ", "; "]
+            .iter()
+            .fold(line, |line, end| line.split(end).next().unwrap_or_default());
         line.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect::<Vec<_>>().join(" ")
     };
     let mut found = Vec::new();
