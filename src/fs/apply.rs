@@ -119,7 +119,7 @@ impl Fs {
         let other_kind = state.attrs.kind != attrs.kind;
         if other_kind || (!same_bytes && state.opens > 0) {
             // Another thing stands under the name: open handles keep the old one, the name gets a new number.
-            (state.unlinked, state.superseded) = (true, true);
+            state.supersede();
             drop(state);
             return self.table.add(parent, name, fresh_state());
         }
@@ -183,7 +183,7 @@ impl Fs {
             return Some(inode);
         }
         if !state.is_dir() {
-            (state.unlinked, state.superseded) = (true, true);
+            state.supersede();
             drop(state);
             return self.table.add(parent, name, fresh_state());
         }

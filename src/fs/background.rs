@@ -2,7 +2,8 @@
 //! while open; and storing all of it when the mount ends.
 
 use super::{Fs, FsError, WIDE};
-use crate::inode::Inode;
+use crate::cache::BlockCache;
+use crate::inode::{Inode, Table};
 use futures::stream::StreamExt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -38,16 +39,29 @@ pub(super) fn start(fs: &Arc<Fs>) {
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut told = 1;
         loop {
             tick.tick().await;
             let Some(fs) = Weak::upgrade(&weak) else { return };
             fs.store_due();
             fs.review_rights();
-            fs.table.sweep();
-            let inodes = fs.table.len();
+        }
+    });
+}
+
+/// Starts the sweeping of the table, which all buckets of a mount share; it ends with the table.
+pub(super) fn start_sweeping(table: &Arc<Table>, cache: &Arc<BlockCache>) {
+    let (weak, cache) = (Arc::downgrade(table), cache.clone());
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = 1;
+        loop {
+            tick.tick().await;
+            let Some(table) = Weak::upgrade(&weak) else { return };
+            table.sweep();
+            let inodes = table.len();
             if inodes > told * 2 || inodes < told / 2 {
-                tracing::debug!(inodes, cached = fs.fetch.cache().bytes(), "inodes known");
+                tracing::debug!(inodes, cached = cache.bytes(), "inodes known");
                 told = inodes;
             }
         }

@@ -183,10 +183,12 @@ impl Fs {
         parts: &[PartPlan],
         condition: &Condition,
     ) -> Result<Stored> {
-        let tags = self.tags(inode, &job.key).await?;
-        let (id, ours) = match &job.upload {
-            Some(id) => (id.clone(), false),
-            None => (self.create_upload(&job.key, &self.write_headers(inode).await?).await?, true),
+        let (id, ours, tags) = match &job.upload {
+            Some(id) => (id.clone(), false, self.tags(inode, &job.key).await?),
+            None => {
+                let with = self.write_headers(inode).await?;
+                (self.create_upload(&job.key, &with).await?, true, with.tags)
+            }
         };
         let sent = futures::stream::iter(parts.to_vec())
             .map(|part| self.send_planned(inode, job, &id, part))

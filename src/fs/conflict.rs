@@ -34,9 +34,8 @@ impl Fs {
         // The name is theirs now. Open handles keep what they have.
         let stream = {
             let mut state = inode.state();
-            state.unlinked = true;
+            state.supersede();
             state.conflicted = true;
-            state.superseded = true;
             state.meta_stored = state.meta_changes;
             state.draft.as_mut().and_then(|draft| {
                 draft.dirty = false;

@@ -115,11 +115,9 @@ struct House {
 
 impl House {
     fn new(table: Table, options: &Options, store: &Store) -> House {
-        House {
-            table: Arc::new(table),
-            fetch: Fetcher::new(BlockCache::new(options.cache_size), store.clone()),
-            parts: Arc::new(Semaphore::new(PARTS)),
-        }
+        let (table, cache) = (Arc::new(table), BlockCache::new(options.cache_size));
+        background::start_sweeping(&table, &cache);
+        House { table, fetch: Fetcher::new(cache, store.clone()), parts: Arc::new(Semaphore::new(PARTS)) }
     }
 }
 

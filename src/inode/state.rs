@@ -179,6 +179,12 @@ impl State {
         self.draft.as_ref().is_some_and(|draft| draft.dirty) || self.meta_dirty()
     }
 
+    /// The name went to another client's object; open handles live on.
+    pub fn supersede(&mut self) {
+        self.unlinked = true;
+        self.superseded = true;
+    }
+
     /// Notes a change of attributes that is to be stored.
     pub fn touch_meta(&mut self) {
         self.meta_changes += 1;

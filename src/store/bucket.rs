@@ -73,15 +73,14 @@ impl Store {
         }
     }
 
-    /// The S3 user id of whoever asks.
+    /// The S3 user id of whoever asks; an error if the service does not name it.
     pub async fn user_id(&self) -> Result<String> {
-        const OP: &str = "ListBuckets";
-        let call = self.request(OP, "", self.ask_for, ASKING, Extra::default(), |client, exchange| {
-            client.list_buckets().customize().interceptor(exchange).send()
-        });
-        let done = call.await?;
-        let id = done.output.owner().and_then(|owner| owner.id()).map(str::to_owned);
-        id.ok_or_else(|| StoreError::local(ErrorKind::Server, OP, "a list of buckets without owner"))
+        match self.who_am_i().await? {
+            id if id.is_empty() => {
+                Err(StoreError::local(ErrorKind::Server, "ListBuckets", "a list of buckets without owner"))
+            }
+            id => Ok(id),
+        }
     }
 
     /// Makes the bucket. `location`: zone group and placement (`:placement`), else the service's own choice.
