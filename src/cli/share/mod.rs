@@ -5,6 +5,7 @@ mod policy;
 
 use super::effective;
 use super::exit::{Failure, USAGE};
+use super::speak;
 use crate::config::{Env, Reach, Settings, resolve};
 use crate::store::{Acl, ErrorKind, Grantee, Store, StoreError};
 use policy::{Share, Without};
@@ -49,10 +50,9 @@ enum By {
 
 /// Does it.
 pub fn run(args: Args) -> Result<(), Failure> {
+    speak::hide_memory();
     let settings = settings(&args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Failure::other(format!("cannot start: {e}")))?;
-    runtime.block_on(async {
+    speak::runtime()?.block_on(async {
         let store = Store::new(settings.store_config()).map_err(told)?;
         let acl = store.get_bucket_acl().await.map_err(|error| match error.kind {
             ErrorKind::Denied => {
