@@ -208,7 +208,7 @@ impl Fs {
             drop(state);
             return Some(child);
         }
-        state.unlinked = true;
+        state.supersede();
         drop(state);
         self.table.unlink(child.ino);
         None

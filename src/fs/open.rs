@@ -55,10 +55,10 @@ impl Fs {
             // looks the name up again) or after it (then its bytes are kept for this handle).
             let gate = if local { None } else { Some(inode.gate.read().await) };
             {
-                let state = inode.state();
-                // Of a file without a name only open handles keep the bytes. Where the name has another object now, the
-                // open means that one.
-                if state.superseded || state.unlinked && state.opens == 0 {
+                let mut state = inode.state();
+                // Of a file without a name only open handles keep the bytes. Where another client took the name, the open
+                // means what stands there now.
+                if state.superseded || state.unlinked && state.opens == 0 && !self.take_back(&mut state) {
                     return Err(FsError::stale());
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::{Fs, Result, base_of};
 use crate::draft::Draft;
-use crate::inode::{Inode, Object};
+use crate::inode::{Inode, Object, State};
 use crate::meta::Kind;
 use crate::store::WriteHeaders;
 use std::sync::Arc;
@@ -87,6 +87,27 @@ impl Fs {
                 tracing::warn!(key, %error, "a hidden object could not be removed");
             }
         });
+    }
+
+    /// An open(2) found the name just before this mount removed or replaced it, and gets what the name stood for if all of
+    /// that is in memory. Else the kernel looks up and opens once more, but no more than once: a program that replaces the
+    /// file again and again can come in between both times.
+    pub(super) fn take_back(&self, state: &mut State) -> bool {
+        let Some(object) = state.object.clone() else {
+            // Taken back by another open a moment ago.
+            return state.draft.is_some();
+        };
+        if state.attrs.kind != Kind::File || object.size != state.size || object.size > TAKE_IN {
+            return false;
+        }
+        let Some(bytes) = self.fetch.cache().try_read(&object.id, 0..object.size) else { return false };
+        let mut draft = Draft::over(base_of(&object));
+        if take_in(&mut draft, &bytes, &self.options.scratch).is_err() {
+            return false;
+        }
+        state.draft = Some(draft);
+        state.object = None;
+        true
     }
 
     /// The last handle of a nameless file is closed.

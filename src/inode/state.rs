@@ -109,7 +109,8 @@ pub struct State {
     pub conflicted: bool,
     /// The name is gone; open handles live on.
     pub unlinked: bool,
-    /// The name went to another client's object: an OPEN that the kernel's old dentry leads here looks the name up again.
+    /// Another client took the name away or stored something else under it: an OPEN that the kernel's old dentry leads here
+    /// looks the name up again.
     pub superseded: bool,
     /// Where the object went when the name was removed under an open handle: the hidden key.
     pub orphan: Option<String>,
@@ -179,7 +180,7 @@ impl State {
         self.draft.as_ref().is_some_and(|draft| draft.dirty) || self.meta_dirty()
     }
 
-    /// The name went to another client's object; open handles live on.
+    /// Another client took the name away or stored something else under it; open handles live on.
     pub fn supersede(&mut self) {
         self.unlinked = true;
         self.superseded = true;

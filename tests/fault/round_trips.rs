@@ -1,9 +1,10 @@
 //! How many round trips stand between a program and its answer, measured with a line on which each takes long.
 
-use super::support::{Mount, Proxy, Service, Spoil, errno, sh, soon};
+use super::support::{Mount, Proxy, Service, Spoil, sh, soon};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const TRIP: Duration = Duration::from_millis(400);
@@ -97,12 +98,27 @@ fn what_another_client_made_after_the_open_is_kept() {
     let (_proxy, mount) = slow(&service);
     fs::create_dir(mount.path("d")).unwrap();
     service.log().clear();
-    let mut file = File::create(mount.path("d/f")).unwrap();
-    file.write_all(b"ours").unwrap();
+    // In a process of its own: when another test of this one starts a program, the kernel closes a duplicate of each open
+    // file, which stores what was written so far.
+    let script = "import os\n\
+        f = os.open('d/f', os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\n\
+        os.write(f, b'ours')\n\
+        input()\n\
+        try: os.fsync(f)\n\
+        except OSError as e: print(e.errno)\n";
+    let mut writer = Command::new("/usr/bin/python3")
+        .args(["-c", script])
+        .current_dir(mount.root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     soon("the question of the open answered", || service.log().count("HeadObject") == 1);
     std::thread::sleep(TRIP);
     service.s3().put("d/f", "theirs");
-    assert_eq!(errno(file.sync_all()), libc::ESTALE);
+    writer.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let said = writer.wait_with_output().unwrap().stdout;
+    assert_eq!(String::from_utf8_lossy(&said).trim(), libc::ESTALE.to_string());
     assert_eq!(service.s3().text("d/f"), "theirs");
     let kept: Vec<_> = service.s3().keys("d/f.conflict").into_iter().map(|key| service.s3().text(&key)).collect();
     assert_eq!(kept, ["ours"]);
