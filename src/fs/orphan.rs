@@ -93,10 +93,11 @@ impl Fs {
     /// that is in memory. Else the kernel looks up and opens once more, but no more than once: a program that replaces the
     /// file again and again can come in between both times.
     pub(super) fn take_back(&self, state: &mut State) -> bool {
-        let Some(object) = state.object.clone() else {
-            // Taken back by another open a moment ago.
-            return state.draft.is_some();
-        };
+        if state.draft.is_some() {
+            // Taken in before.
+            return true;
+        }
+        let Some(object) = state.object.clone() else { return false };
         if state.attrs.kind != Kind::File || object.size != state.size || object.size > TAKE_IN {
             return false;
         }
@@ -110,11 +111,17 @@ impl Fs {
         true
     }
 
-    /// The last handle of a nameless file is closed.
+    /// The last handle of a nameless file is closed. Bytes that were taken in stay until the kernel forgets the inode, which
+    /// it does as soon as no open(2) can be on its way to it any more.
     pub(super) fn bury(self: &Arc<Self>, inode: &Arc<Inode>) {
         let (orphan, stream) = {
             let mut state = inode.state();
-            let stream = state.draft.take().and_then(|draft| draft.stream);
+            let mut draft = state.draft.take();
+            let stream = draft.as_mut().and_then(|draft| draft.stream.take());
+            state.draft = draft.filter(|draft| draft.base.is_none() && stream.is_none() && state.size <= TAKE_IN);
+            if let Some(draft) = state.draft.as_mut() {
+                draft.dirty = false;
+            }
             (state.orphan.take(), stream)
         };
         self.abandon(stream);
