@@ -40,7 +40,8 @@ const fn verb(name: &'static str, before: Before, script: &'static str, costs: &
 }
 
 const ASK: &[(&str, u64)] = &[("HeadObject", 2), ("ListObjectsV2", 1)];
-/// The HEAD: another client may have made the file since the folder was listed, and an open must see that.
+/// The HEAD: another client may have made the file since the folder was listed, and an open must see that. A file that is
+/// closed within milliseconds goes without, unless the open does not truncate.
 const CREATE: &[(&str, u64)] = &[("HeadObject", 1), ("PutObject", 1)];
 const NOTHING: &[(&str, u64)] = &[];
 

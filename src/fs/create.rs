@@ -86,6 +86,7 @@ impl Fs {
         let access = flags & libc::O_ACCMODE;
         let inode = self.table.add(parent, &name, state).ok_or(FsError::stale())?;
         self.name_changed(parent, &name, true, stored);
+        self.look_soon(&inode);
         let entry = self.mention(&inode);
         // Its close stores the new file, also if it was opened for reading only.
         let fh = self.handles.add(inode, access != libc::O_WRONLY, true);

@@ -1,9 +1,9 @@
 //! Creating over a name that is believed to be absent.
 //!
 //! Another client may have made the file since the directory was listed, and an open that truncates must then replace
-//! that file, with its attributes, and not come into conflict with it. The question goes out when the file is created;
-//! its answer is needed only if the service refuses the PUT because something is there. So a new file costs one round
-//! trip, its PUT, and not two.
+//! that file, with its attributes, and not come into conflict with it. The answer is needed only if the service refuses the
+//! PUT because something is there, and a file that is closed at once is stored by then: its PUT is the question. So the
+//! HEAD goes out only for a file that stays open for longer than [`SOON`], and a new file costs one request.
 
 use super::lookup::Memory;
 use super::{Fs, Result, base_of, object};
@@ -11,8 +11,13 @@ use crate::inode::{Inode, Look};
 use crate::meta::Kind;
 use crate::names::Name;
 use crate::store::Condition;
+use futures::future::FutureExt;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A file that its program closes within this time is stored, or refused, without a HEAD. Two clients that make the same
+/// file within it come too close for either to know who was first.
+const SOON: Duration = Duration::from_millis(5);
 
 /// A lookup that asked so long ago belongs to the same open(2).
 const JUST_ASKED: Duration = Duration::from_millis(50);
@@ -25,7 +30,26 @@ impl Fs {
         {
             return Ok(None);
         }
-        Ok(Some(self.start_look(&self.file_key(parent, name)?, false, None)))
+        let (fs, key) = (self.clone(), self.file_key(parent, name)?);
+        // Sent when first waited for.
+        Ok(Some(async move { fs.start_look(&key, false, None).await }.boxed().shared()))
+    }
+
+    /// Sends the question about a new file if it is not being stored soon.
+    pub(super) fn look_soon(self: &Arc<Self>, inode: &Arc<Inode>) {
+        if inode.state().unseen.is_none() {
+            return;
+        }
+        let inode = inode.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(SOON).await;
+            // A commit holds the gate, and asks by its PUT or by itself.
+            let Ok(_gate) = inode.gate.try_read() else { return };
+            let look = inode.state().unseen.clone();
+            if let Some(look) = look {
+                tokio::spawn(look);
+            }
+        });
     }
 
     /// Whether a commit under this condition may go ahead of the answer: the service refuses it if something is there.
