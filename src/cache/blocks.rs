@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use tokio::sync::watch;
 
 /// Bytes in a block, the last of an object excepted.
@@ -62,6 +63,8 @@ pub(super) type Landing = Option<Result<Slice, StoreError>>;
 #[derive(Debug)]
 pub struct BlockCache {
     capacity: u64,
+    /// Bytes lent to what is not stored yet.
+    pub(super) lent: AtomicU64,
     inner: Ranked<CACHE, Inner>,
 }
 
@@ -100,12 +103,22 @@ impl BlockCache {
     /// A cache that holds up to `capacity` bytes.
     pub fn new(capacity: u64) -> Arc<BlockCache> {
         let inner = Inner { blocks: LruCache::unbounded(), bytes: 0, flights: HashMap::new(), used: Used::default() };
-        Arc::new(BlockCache { capacity, inner: Ranked::new(inner) })
+        Arc::new(BlockCache { capacity, lent: AtomicU64::new(0), inner: Ranked::new(inner) })
     }
 
     /// The upper bound in bytes.
     pub fn capacity(&self) -> u64 {
         self.capacity
+    }
+
+    /// What is left for blocks beside the memory that is lent.
+    fn blocks_may_take(&self) -> u64 {
+        self.capacity.saturating_sub(self.lent())
+    }
+
+    /// Makes room for memory that was lent just now.
+    pub(super) fn shrink(&self) {
+        self.inner.lock().shrink(self.blocks_may_take());
     }
 
     /// Bytes held now, with what holding them costs.
@@ -150,7 +163,19 @@ impl BlockCache {
 
     /// The same with memory that other blocks may share.
     pub(super) fn put(&self, id: &Arc<Identity>, block: u32, bytes: Slice) {
-        self.inner.lock().insert((id.clone(), block), bytes, self.capacity);
+        self.inner.lock().insert((id.clone(), block), bytes, self.blocks_may_take());
+    }
+
+    /// Forgets the blocks that lie in `range` as a whole.
+    pub fn forget(&self, id: &Arc<Identity>, range: Range<u64>) {
+        let mut inner = self.inner.lock();
+        let mut key = (id.clone(), 0);
+        for block in range.start.div_ceil(BLOCK)..range.end / BLOCK {
+            key.1 = block as u32;
+            if let Some(old) = inner.blocks.pop(&key) {
+                inner.gone(&old);
+            }
+        }
     }
 
     /// Finds or promises each of `blocks`: what is neither here nor coming is in the returned runs, for the caller to
@@ -196,7 +221,7 @@ impl BlockCache {
         let key = (id.clone(), block);
         let mut inner = self.inner.lock();
         inner.flights.remove(&key);
-        inner.insert(key, bytes.clone(), self.capacity);
+        inner.insert(key, bytes.clone(), self.blocks_may_take());
         drop(inner);
         landing.send_replace(Some(Ok(bytes)));
     }
@@ -214,6 +239,10 @@ impl Inner {
         if let Some((_, old)) = self.blocks.push(key, bytes) {
             self.gone(&old);
         }
+        self.shrink(capacity);
+    }
+
+    fn shrink(&mut self, capacity: u64) {
         while self.bytes > capacity {
             let Some((_, old)) = self.blocks.pop_lru() else { break };
             self.gone(&old);

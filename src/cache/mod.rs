@@ -6,6 +6,7 @@
 
 mod blocks;
 mod fetch;
+mod lent;
 mod readahead;
 mod slice;
 #[cfg(test)]
@@ -13,4 +14,5 @@ mod tests;
 
 pub use blocks::{BLOCK, BlockCache, Identity, Used};
 pub use fetch::{Fetcher, Origin};
+pub use lent::Lent;
 pub use readahead::ReadAhead;

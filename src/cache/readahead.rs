@@ -17,6 +17,8 @@ pub struct ReadAhead {
     /// Bytes before this offset have been asked for.
     asked: u64,
     window: u64,
+    /// Bytes before this offset have been reported as passed.
+    passed: u64,
 }
 
 impl ReadAhead {
@@ -24,7 +26,7 @@ impl ReadAhead {
     pub fn note(&mut self, read: &Range<u64>, size: u64) -> Range<u64> {
         let sequential = read.start <= self.front.saturating_add(SLACK) && read.end + SLACK >= self.front;
         if !sequential {
-            *self = ReadAhead { front: read.end, asked: read.end, window: 0 };
+            *self = ReadAhead { front: read.end, asked: read.end, window: 0, passed: read.end };
             return read.end..read.end;
         }
         if read.end > self.front {
@@ -40,6 +42,15 @@ impl ReadAhead {
             return self.asked..target;
         }
         self.asked..self.asked
+    }
+
+    /// What a reader in sequence has left behind since the last call (empty: little or nothing).
+    pub fn passed(&mut self) -> Range<u64> {
+        let until = if self.window > 0 { self.front.saturating_sub(2 * SLACK) } else { 0 };
+        if until < self.passed + SLACK {
+            return 0..0;
+        }
+        std::mem::replace(&mut self.passed, until)..until
     }
 
     /// Notes how far the fetch was really begun.

@@ -129,3 +129,30 @@ fn random_readers_fetch_nothing_ahead_sequential_ones_do() {
     let small = ReadAhead::default().note(&(0..4096), size);
     assert!(small.is_empty(), "a first small read proves nothing");
 }
+
+#[test]
+fn a_sequential_reader_leaves_behind_what_it_has_read() {
+    let size = 1 << 30;
+    let mut reader = ReadAhead::default();
+    let mut left = 0;
+    for n in 0..1024 {
+        let read = n << 20..(n + 1) << 20;
+        reader.note(&read, size);
+        let passed = reader.passed();
+        if !passed.is_empty() {
+            assert_eq!(passed.start, left, "nothing is left out");
+            left = passed.end;
+        }
+        assert!(left <= read.start, "not what the kernel may still ask for");
+    }
+    assert!(left >= size - (16 << 20));
+    reader.note(&(5000..6000), size);
+    assert!(reader.passed().is_empty());
+    let cache = BlockCache::new(64 * BLOCK);
+    for block in 0..4 {
+        cache.insert(&id("a"), block, &[1; BLOCK as usize]);
+    }
+    cache.forget(&id("a"), 1..3 * BLOCK - 1);
+    assert_eq!([0, 1, 2, 3].map(|block| cache.has(&id("a"), block)), [true, false, true, true]);
+    assert_eq!(cache.bytes(), 3 * (BLOCK + OVERHEAD));
+}

@@ -85,7 +85,7 @@ pub struct Options {
     #[arg(long, value_name = "PATH", help_heading = CACHING)]
     pub cache_dir: Option<PathBuf>,
 
-    /// Memory for data that was read
+    /// Memory for data that was read; up to half of it for data that waits to be stored
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse::size, help_heading = CACHING)]
     pub cache_size: u64,
 

@@ -51,7 +51,7 @@ pub struct Settings {
     pub flags: MountFlags,
     /// Folder for cached and spilled data; `None`: memory only (spilled data goes to `TMPDIR`).
     pub cache_dir: Option<PathBuf>,
-    /// Memory for clean blocks, in bytes.
+    /// Memory for clean blocks and for what waits to be stored, in bytes.
     pub cache_size: u64,
     /// How long a name or attribute may be believed without asking. The one number of the consistency promise: what
     /// another client changed is seen no later than this.

@@ -12,7 +12,7 @@ mod tests;
 pub enum Source {
     /// The object as it was opened.
     Base,
-    /// The local scratch file.
+    /// The local scratch space.
     Local,
     /// Zeros.
     Hole,
@@ -47,7 +47,7 @@ impl Extents {
         self.size
     }
 
-    /// Bytes that lie in the local scratch file.
+    /// Bytes that lie in the local scratch space.
     pub fn local_bytes(&self) -> u64 {
         self.local
     }

@@ -12,14 +12,13 @@ mod stream;
 
 pub use extents::{Extents, Source};
 pub use plan::{How, Limits, PartPlan, Plan, PlanError, part_range, part_size, plan};
-pub use scratch::Scratch;
+pub use scratch::{Room, Scratch};
 pub use stream::{PartState, Stream};
 
 use crate::cache::Identity;
 use crate::store::ETag;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The object that a draft started from; `Source::Base` bytes are its.
@@ -69,8 +68,8 @@ impl Draft {
     }
 
     /// Takes `data` in at `offset`.
-    pub fn write(&mut self, offset: u64, data: &[u8], folder: &Path) -> io::Result<()> {
-        self.scratch.write(offset, data, folder)?;
+    pub fn write(&mut self, offset: u64, data: &[u8], room: Room<'_>) -> io::Result<()> {
+        self.scratch.write(offset, data, room)?;
         let end = offset + data.len() as u64;
         self.extents.write(offset..end);
         self.dirty = true;

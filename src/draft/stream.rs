@@ -25,11 +25,11 @@ pub struct Stream {
 /// How far a part is.
 #[derive(Clone, Debug)]
 pub enum PartState {
-    /// On its way; its bytes are still in the scratch file.
+    /// On its way; its bytes are still in the scratch space.
     Sending,
-    /// Stored by the service; the scratch file has given them up.
+    /// Stored by the service; the scratch space has given them up.
     Sent(PartDone),
-    /// Refused until the deadline; its bytes are still in the scratch file.
+    /// Refused until the deadline; its bytes are still in the scratch space.
     Failed,
 }
 

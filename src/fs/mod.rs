@@ -56,7 +56,7 @@ pub use volumes::Volumes;
 pub use watched::{Todo, Watched};
 
 use crate::cache::{BlockCache, Fetcher, Identity, Origin};
-use crate::draft::Base;
+use crate::draft::{Base, Room};
 use crate::inode::{Inode, Marker, Object, State, Table};
 use crate::meta::{self, Attrs, Kind, Time};
 use crate::names::Name;
@@ -195,6 +195,11 @@ impl Fs {
             tokio::spawn(fs.clone().give_up_left());
         }
         Ok(fs)
+    }
+
+    /// Where bytes that are not stored yet may be kept.
+    fn room(&self) -> Room<'_> {
+        Room { folder: &self.options.scratch, memory: self.fetch.cache() }
     }
 
     /// The store below, for its counters.

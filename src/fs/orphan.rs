@@ -1,7 +1,7 @@
 //! Files whose name goes away while they are open: they stay readable and writable until the last close.
 
 use super::{Fs, Result, base_of};
-use crate::draft::Draft;
+use crate::draft::{Draft, Room};
 use crate::inode::{Inode, Object, State};
 use crate::meta::Kind;
 use crate::store::WriteHeaders;
@@ -45,7 +45,7 @@ impl Fs {
             let bytes = self.read_base(&origin, 0..object.size).await?;
             let mut state = inode.state();
             let draft = state.draft.get_or_insert_with(|| Draft::over(base_of(&object)));
-            take_in(draft, &bytes, &self.options.scratch)?;
+            take_in(draft, &bytes, self.room())?;
             state.object = None;
             return Ok(kept);
         }
@@ -103,7 +103,7 @@ impl Fs {
         }
         let Some(bytes) = self.fetch.cache().try_read(&object.id, 0..object.size) else { return false };
         let mut draft = Draft::over(base_of(&object));
-        if take_in(&mut draft, &bytes, &self.options.scratch).is_err() {
+        if take_in(&mut draft, &bytes, self.room()).is_err() {
             return false;
         }
         state.draft = Some(draft);
@@ -147,7 +147,7 @@ impl Fs {
 }
 
 /// Fills the pieces of a draft that came from its base.
-fn take_in(draft: &mut Draft, bytes: &[bytes::Bytes], folder: &std::path::Path) -> Result<()> {
+fn take_in(draft: &mut Draft, bytes: &[bytes::Bytes], room: Room<'_>) -> Result<()> {
     let mut at = 0;
     for slice in bytes {
         let range = at..at + slice.len() as u64;
@@ -159,7 +159,7 @@ fn take_in(draft: &mut Draft, bytes: &[bytes::Bytes], folder: &std::path::Path) 
             .collect();
         for piece in wanted {
             let part = &slice[(piece.start - at) as usize..(piece.end - at) as usize];
-            draft.scratch.write(piece.start, part, folder)?;
+            draft.scratch.write(piece.start, part, room)?;
             draft.extents.set(piece, crate::draft::Source::Local);
         }
         at = range.end;

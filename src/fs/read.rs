@@ -2,7 +2,7 @@
 
 use super::handle::Handle;
 use super::{Fs, FsError, Result, base_of};
-use crate::cache::Origin;
+use crate::cache::{Identity, Origin};
 use crate::draft::{Draft, Source};
 use crate::inode::Inode;
 use crate::store::ErrorKind;
@@ -42,7 +42,9 @@ impl Fs {
                 Some(slices) => {
                     // Reading ahead goes on also while everything is found in memory.
                     let origin = self.origin(&handle.inode, &state, &base_of(object)).ok();
+                    let (size, only_reader) = (state.size, state.opens == 1);
                     drop(state);
+                    self.forget_passed(&handle, &id, size, only_reader);
                     if let Some(origin) = origin {
                         self.read_ahead(&handle, &origin, &range);
                     }
@@ -147,13 +149,25 @@ impl Fs {
         handle.ahead.lock().asked(until);
     }
 
+    /// A file that does not fit into the cache leaves it block by block while its only reader goes on: read once more from
+    /// its start, none of it would be there anyway, and memory that is used again need not be cleared by the kernel.
+    fn forget_passed(&self, handle: &Handle, id: &Arc<Identity>, size: u64, only_reader: bool) {
+        let cache = self.fetch.cache();
+        if only_reader && size > cache.capacity() {
+            let passed = handle.ahead.lock().passed();
+            if !passed.is_empty() {
+                cache.forget(id, passed);
+            }
+        }
+    }
+
     /// The bytes of a draft's base, through the cache.
     pub(super) async fn read_base(&self, origin: &Origin, range: Range<u64>) -> Result<Vec<Bytes>> {
         Ok(self.fetch.read(origin, range).await?)
     }
 }
 
-/// A part whose upload is not finished (or failed) still has its bytes in the scratch file.
+/// A part whose upload is not finished (or failed) still has its bytes in the scratch space.
 fn part_still_here(draft: &Draft, number: u32) -> bool {
     use crate::draft::PartState;
     let part = draft.stream.as_ref().and_then(|stream| stream.parts.get(&number));

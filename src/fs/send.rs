@@ -126,7 +126,10 @@ impl Fs {
             let mut parts = Vec::new();
             for (piece, source) in draft.extents.pieces(range.clone()) {
                 parts.push(match source {
-                    Source::Local => Part::Ready(draft.scratch.segment(piece)?),
+                    Source::Local => {
+                        parts.extend(draft.scratch.segments(piece)?.into_iter().map(Part::Ready));
+                        continue;
+                    }
                     Source::Hole => Part::Ready(Segment::Zeros(piece.end - piece.start)),
                     Source::Base => {
                         let base = draft.base.as_ref().ok_or(FsError::internal())?;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::{Notify, OnceCell};
 
-/// Parts of one file on their way (and so in the scratch file) before its writer waits.
+/// Parts of one file on their way (and so in the scratch space) before its writer waits.
 const SENDING: usize = 8;
 
 impl Fs {
@@ -35,7 +35,7 @@ impl Fs {
             if draft.stream.as_ref().is_some_and(|stream| stream.broken()) {
                 return;
             }
-            let Ok(segment) = draft.scratch.segment(range.clone()) else { return };
+            let Ok(segments) = draft.scratch.segments(range.clone()) else { return };
             if draft.stream.is_none() {
                 let Ok(key) = self.key(inode.ino, false) else { return };
                 draft.stream = Some(Stream::new(key, meta_changes));
@@ -45,7 +45,7 @@ impl Fs {
             stream.next = number + 1;
             draft.extents.set(range.clone(), Source::Part(number));
             let (fs, inode, upload) = (self.clone(), inode.clone(), stream.upload.clone());
-            tokio::spawn(async move { fs.send_part(inode, upload, number, range, segment).await });
+            tokio::spawn(async move { fs.send_part(inode, upload, number, range, segments).await });
         }
     }
 
@@ -55,10 +55,10 @@ impl Fs {
         upload: Arc<OnceCell<String>>,
         number: u32,
         range: Range<u64>,
-        segment: Segment,
+        segments: Vec<Segment>,
     ) {
         let sent = match self.parts.clone().acquire_owned().await {
-            Ok(_permit) => self.send_part_now(&inode, &upload, number, segment).await,
+            Ok(_permit) => self.send_part_now(&inode, &upload, number, segments).await,
             Err(_) => Err(FsError::internal()),
         };
         let mut state = inode.state();
@@ -86,7 +86,7 @@ impl Fs {
         inode: &Arc<Inode>,
         upload: &OnceCell<String>,
         number: u32,
-        segment: Segment,
+        segments: Vec<Segment>,
     ) -> Result<PartDone> {
         let key = {
             let state = inode.state();
@@ -107,7 +107,9 @@ impl Fs {
             })
             .await?;
         let mut body = Body::new();
-        body.push(segment);
+        for segment in segments {
+            body.push(segment);
+        }
         Ok(self.store.upload_part(&key, id, number, body).await?)
     }
 
@@ -126,18 +128,18 @@ impl Fs {
         }
     }
 
-    /// Sends the parts again that failed. Their bytes are still in the scratch file.
+    /// Sends the parts again that failed. Their bytes are still in the scratch space.
     pub(super) async fn resend_failed(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
         loop {
-            let (number, segment, upload) = {
+            let (number, segments, upload) = {
                 let state = inode.state();
                 let Some(draft) = state.draft.as_ref() else { return Ok(()) };
                 let Some(stream) = draft.stream.as_ref() else { return Ok(()) };
                 let failed = stream.parts.iter().find(|(_, part)| matches!(part, PartState::Failed));
                 let Some((number, _)) = failed else { return Ok(()) };
-                (*number, draft.scratch.segment(part_range(*number))?, stream.upload.clone())
+                (*number, draft.scratch.segments(part_range(*number))?, stream.upload.clone())
             };
-            let part = self.send_part_now(inode, &upload, number, segment).await?;
+            let part = self.send_part_now(inode, &upload, number, segments).await?;
             let mut state = inode.state();
             if let Some(draft) = state.draft.as_mut()
                 && let Some(stream) = draft.stream.as_mut()

@@ -78,7 +78,7 @@ impl Fs {
         if let Some(bell) = self.too_many_parts(draft) {
             return Ok(Err(Obstacle::Full(bell)));
         }
-        draft.write(offset, data, &self.options.scratch)?;
+        draft.write(offset, data, self.room())?;
         let size = draft.extents.size();
         touched(&mut state, size);
         if clear_suid && state.attrs.mode & 0o6000 != 0 {

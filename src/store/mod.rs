@@ -12,6 +12,7 @@ mod client;
 mod config;
 mod copy;
 mod dial;
+mod digest;
 mod download;
 mod error;
 mod errors_from_sdk;

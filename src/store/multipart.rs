@@ -1,11 +1,12 @@
 //! Multipart uploads.
 
+use super::digest::md5;
 use super::errors_from_sdk::Failure;
 use super::exchange::Extra;
 use super::headers::{multipart_etag, quoted, range_header, write_headers};
 use super::retry::{ASKING, COPYING, Tries, uploading};
 use super::settle::{Verdict, condition_header, explain, lost, stored_as};
-use super::upload_body::{md5, stream};
+use super::upload_body::stream;
 use super::{Body, Condition, ETag, ErrorKind, PartDone, Result, Store, StoreError, Stored, WriteHeaders};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use base64::Engine;

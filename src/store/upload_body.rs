@@ -1,11 +1,10 @@
-//! Sends a [`Body`] without joining its pieces, and computes its MD5.
+//! Sends a [`Body`] without joining its pieces.
 
-use super::{Body, ErrorKind, Result, Segment, StoreError};
+use super::{Body, Segment};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use md5::{Digest, Md5};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::future::Future;
@@ -18,9 +17,7 @@ use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
 const PIECE: u64 = 1 << 20;
-static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
-/// Hashing more than this would hold up the other tasks of a runtime thread.
-const HASH_INLINE: u64 = 256 << 10;
+pub(super) static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
 
 /// The pieces that are still to be sent.
 struct Sending {
@@ -113,50 +110,10 @@ impl http_body::Body for Sending {
     }
 }
 
-fn read_exact(file: &File, offset: u64, len: u64) -> io::Result<Bytes> {
+pub(super) fn read_exact(file: &File, offset: u64, len: u64) -> io::Result<Bytes> {
     let mut buffer = vec![0; len as usize];
     file.read_exact_at(&mut buffer, offset)?;
     Ok(buffer.into())
-}
-
-/// The MD5 of the whole body.
-pub(super) async fn md5(op: &'static str, body: &Body) -> Result<[u8; 16]> {
-    let has_file = body.segments().iter().any(|segment| matches!(segment, Segment::File { .. }));
-    let hashed = if body.len() <= HASH_INLINE && !has_file {
-        hash(body)
-    } else {
-        let body = body.clone();
-        tokio::task::spawn_blocking(move || hash(&body)).await.map_err(io::Error::other).flatten()
-    };
-    hashed.map_err(|e| StoreError::local(ErrorKind::Corrupt, op, format!("cannot read the bytes to store: {e}")))
-}
-
-fn hash(body: &Body) -> io::Result<[u8; 16]> {
-    let mut md5 = Md5::new();
-    for segment in body.segments() {
-        match segment {
-            Segment::Bytes(bytes) => md5.update(bytes),
-            Segment::Zeros(len) => pieces(*len, ZEROS.len() as u64, |_, n| {
-                md5.update(&ZEROS[..n as usize]);
-                Ok(())
-            })?,
-            Segment::File { file, offset, len } => pieces(*len, PIECE, |at, n| {
-                md5.update(read_exact(file, offset + at, n)?);
-                Ok(())
-            })?,
-        }
-    }
-    Ok(md5.finalize().into())
-}
-
-fn pieces(len: u64, piece: u64, mut each: impl FnMut(u64, u64) -> io::Result<()>) -> io::Result<()> {
-    let mut at = 0;
-    while at < len {
-        let n = piece.min(len - at);
-        each(at, n)?;
-        at += n;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

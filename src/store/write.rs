@@ -1,11 +1,12 @@
 //! PUT and DELETE.
 
+use super::digest::md5;
 use super::errors_from_sdk::{Failure, classify};
 use super::exchange::{Answer, Extra, HeaderList};
 use super::headers::write_headers;
 use super::retry::{ASKING, Tries, uploading};
 use super::settle::{Verdict, condition_header, explain, lost, stored_as};
-use super::upload_body::{md5, stream};
+use super::upload_body::stream;
 use super::{Body, Condition, ETag, ErrorKind, Result, Store, StoreError, Stored, WriteHeaders};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use base64::Engine;
