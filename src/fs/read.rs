@@ -46,7 +46,7 @@ impl Fs {
                     drop(state);
                     self.forget_passed(&handle, &id, size, only_reader);
                     if let Some(origin) = origin {
-                        self.read_ahead(&handle, &origin, &range);
+                        self.fetch.read_ahead(&handle.ahead, &origin, &range, false);
                     }
                     return Some(Ok(slices));
                 }
@@ -57,7 +57,7 @@ impl Fs {
             }
         };
         // Start the fetch here and now; the async twin joins it.
-        self.read_ahead(&handle, &origin, &range);
+        self.fetch.read_ahead(&handle.ahead, &origin, &range, true);
         None
     }
 
@@ -138,15 +138,6 @@ impl Fs {
         // through a mapping.
         let handle = self.handles.get(fh)?;
         if handle.read || handle.write { Ok(handle) } else { Err(FsError::bad_handle()) }
-    }
-
-    fn read_ahead(&self, handle: &Handle, origin: &Origin, range: &Range<u64>) {
-        let want = handle.ahead.lock().note(range, origin.size);
-        if want.is_empty() {
-            return;
-        }
-        let until = self.fetch.ahead(origin, want);
-        handle.ahead.lock().asked(until);
     }
 
     /// A file that does not fit into the cache leaves it block by block while its only reader goes on: read once more from

@@ -45,8 +45,8 @@ pub(super) fn parse_content_range(text: &str) -> Option<(Range<u64>, u64)> {
 
 /// The etag that a service makes of a multipart upload: the MD5 of the parts' MD5s, and their number.
 pub(super) fn multipart_etag<'a>(parts: impl IntoIterator<Item = &'a ETag>) -> Option<ETag> {
-    use md5::Digest;
-    let (mut md5, mut count) = (md5::Md5::new(), 0);
+    use md5_many::Digest;
+    let (mut md5, mut count) = (md5_many::Md5::new(), 0);
     for part in parts {
         md5.update(hex::decode(part.as_md5()?).ok()?);
         count += 1;

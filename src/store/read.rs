@@ -8,7 +8,7 @@ use super::retry::{ASKING, Done, Tries};
 use super::{ETag, ErrorKind, GetRequest, ListRequest, ObjectInfo, Result, Store, StoreError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_smithy_types::byte_stream::ByteStream;
-use md5::Digest;
+use md5_many::Digest;
 use std::ops::Range;
 
 const GET: &str = "GetObject";
@@ -137,7 +137,7 @@ impl Store {
             let whole = tokio::time::timeout(ASKING, stream.collect()).await;
             let Ok(Ok(whole)) = whole else { return nonsense("the body broke off") };
             let whole = whole.into_bytes();
-            if !hex::encode(md5::Md5::digest(&whole)).eq_ignore_ascii_case(md5) {
+            if !hex::encode(md5_many::Md5::digest(&whole)).eq_ignore_ascii_case(md5) {
                 return nonsense("the bytes do not fit the ETag");
             }
             stream = ByteStream::from(whole);

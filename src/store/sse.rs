@@ -4,7 +4,7 @@ use super::exchange::{Extra, HeaderList};
 use super::{Body, ErrorKind, GetRequest, ObjectInfo, Result, Segment, Store, StoreError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use md5::Digest;
+use md5_many::Digest;
 use std::fmt;
 use std::io::Write;
 use std::ops::Range;
@@ -24,7 +24,7 @@ pub struct SseKey {
 impl SseKey {
     /// A key of 256 bits.
     pub fn new(key: &[u8; 32]) -> SseKey {
-        SseKey { key: BASE64.encode(key), md5: BASE64.encode(md5::Md5::digest(key)) }
+        SseKey { key: BASE64.encode(key), md5: BASE64.encode(md5_many::Md5::digest(key)) }
     }
 
     fn headers(&self, prefix: &str) -> HeaderList {
@@ -107,7 +107,7 @@ mod tests {
         // printf %s 0123456789abcdef0123456789abcdef | openssl md5 -binary | base64
         assert_eq!(
             value("key-md5"),
-            Some(BASE64.encode(md5::Md5::digest(b"0123456789abcdef0123456789abcdef")).as_str())
+            Some(BASE64.encode(md5_many::Md5::digest(b"0123456789abcdef0123456789abcdef")).as_str())
         );
     }
 }

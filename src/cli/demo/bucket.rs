@@ -2,7 +2,7 @@
 
 use super::tree::{Entry, What, hex_md5};
 use crate::store::{GetRequest, ListRequest, Result, Store};
-use md5::{Digest, Md5};
+use md5_many::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! A tree of files: making one to copy, reading one, comparing two.
 
-use md5::{Digest, Md5};
+use md5_many::{Digest, Md5};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use md5::{Digest, Md5};
+use md5_many::{Digest, Md5};
 use percent_encoding::percent_decode_str;
 use s3s::dto::StreamingBlob;
 use s3s::route::S3Route;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
-use md5::{Digest, Md5};
+use md5_many::{Digest, Md5};
 use s3s::StdError;
 use s3s::stream::{ByteStream, RemainingLength};
 

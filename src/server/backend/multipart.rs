@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use md5::{Digest, Md5};
+use md5_many::{Digest, Md5};
 use s3s::dto;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 

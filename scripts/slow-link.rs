@@ -1,0 +1,73 @@
+//! A slow network in user space, for `scripts/bench`: passes TCP connections on with a delay, and with a bound on the
+//! bytes per second of each connection.
+//!
+//! ```text
+//! cargo run --release --example slow-link -- TO DELAY_MS MIB_PER_SECOND
+//! ```
+//!
+//! DELAY_MS is the round trip; half of it is spent on each way. MIB_PER_SECOND 0 is no bound. Prints where it listens.
+//! A connection is made at once, which over a real network takes a round trip too.
+
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+/// Bytes read at a time.
+const PIECE: usize = 128 << 10;
+/// Pieces on their way in one direction of a connection: 16 MiB, a large window of TCP.
+const ON_THEIR_WAY: usize = 128;
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [to, delay, rate] = &arguments[..] else { panic!("usage: slow-link TO DELAY_MS MIB_PER_SECOND") };
+    let delay = Duration::from_micros(delay.parse::<u64>().expect("DELAY_MS is a number") * 500);
+    let rate = rate.parse::<f64>().expect("MIB_PER_SECOND is a number") * f64::from(1 << 20);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    loop {
+        let (near, _) = listener.accept().await?;
+        let to = to.clone();
+        tokio::spawn(async move {
+            let Ok(far) = TcpStream::connect(&to).await else { return };
+            let _ = (near.set_nodelay(true), far.set_nodelay(true));
+            let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+            tokio::spawn(pass(near_in, far_out, delay, rate));
+            pass(far_in, near_out, delay, rate).await;
+        });
+    }
+}
+
+/// One direction of a connection.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration, rate: f64) {
+    let (sender, mut arriving) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THEIR_WAY);
+    tokio::spawn(async move {
+        while let Some((due, bytes)) = arriving.recv().await {
+            sleep_until(due).await;
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+        let _ = to.shutdown().await;
+    });
+    // When the line is free again.
+    let mut free = Instant::now();
+    loop {
+        let mut bytes = vec![0; PIECE];
+        let Ok(len) = from.read(&mut bytes).await else { return };
+        if len == 0 {
+            return;
+        }
+        bytes.truncate(len);
+        if rate > 0.0 {
+            free = free.max(Instant::now()) + Duration::from_secs_f64(len as f64 / rate);
+            sleep_until(free).await;
+        }
+        if sender.send((Instant::now() + delay, bytes)).await.is_err() {
+            return;
+        }
+    }
+}

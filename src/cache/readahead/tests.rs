@@ -1,0 +1,101 @@
+use super::*;
+
+const MIB: u64 = 1 << 20;
+const SIZE: u64 = 1 << 30;
+const MOST: u64 = 64 * MIB;
+
+/// Reads and does what is asked for; gives back the bytes fetched.
+fn read(ahead: &mut ReadAhead, start: u64, len: u64, waits: bool) -> u64 {
+    let want = ahead.note(&(start..start + len), SIZE, MOST, waits);
+    let mut bytes = 0;
+    for range in want.ranges(SIZE) {
+        bytes += range.end - range.start;
+        if want.stride == 0 {
+            ahead.asked(range.start, range.end);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_random_reader_gets_nothing() {
+    let mut ahead = ReadAhead::default();
+    let mut fetched = 0;
+    let mut at = 12345;
+    for _ in 0..500 {
+        at = (at * 25_214_903_917_u64 + 11) % (SIZE / 4096);
+        fetched += read(&mut ahead, at * 4096, 4096, true);
+    }
+    assert!(fetched < 4 * MIB, "{fetched}");
+    assert_eq!(read(&mut ReadAhead::default(), 0, 4096, true), 0, "a first small read proves nothing");
+}
+
+#[test]
+fn a_sequential_reader_gets_more_and_more_while_it_waits() {
+    let (mut waiting, mut content) = (ReadAhead::default(), ReadAhead::default());
+    let most_ahead = |ahead: &mut ReadAhead, waits| {
+        let (mut fetched, mut most) = (0, 0);
+        for n in 0..1024 {
+            fetched += read(ahead, n * BIG, BIG, waits);
+            most = most.max(fetched.saturating_sub((n + 1) * BIG));
+        }
+        most
+    };
+    assert_eq!(most_ahead(&mut waiting, true), MOST - BIG);
+    assert_eq!(most_ahead(&mut content, false), QUICK - BIG);
+}
+
+#[test]
+fn streams_that_share_a_handle_do_not_disturb_one_another() {
+    let mut ahead = ReadAhead::default();
+    let mut fetched = [0; 6];
+    for n in 0..64 {
+        for (stream, fetched) in fetched.iter_mut().enumerate() {
+            *fetched += read(&mut ahead, stream as u64 * 150 * MIB + n * BIG, BIG, false);
+        }
+    }
+    assert!(fetched.iter().all(|fetched| *fetched >= 64 * BIG), "{fetched:?}");
+}
+
+#[test]
+fn requests_that_overtake_one_another_are_one_stream() {
+    let mut ahead = ReadAhead::default();
+    let mut fetched = 0;
+    for n in (0..256).step_by(4) {
+        for order in [0, 2, 1, 3] {
+            fetched += read(&mut ahead, (n + order) * MIB, MIB, true);
+        }
+    }
+    assert!(fetched >= 256 * MIB, "{fetched}");
+    assert_eq!(ahead.streams.len(), 1);
+}
+
+#[test]
+fn strides_are_followed_in_both_directions() {
+    for (first, stride) in [(0, 10 * MIB as i64), (SIZE - 10 * MIB, -10 * MIB as i64), (MIB, 300 << 10)] {
+        let mut ahead = ReadAhead::default();
+        let (mut fetched, mut known) = (0, std::collections::HashSet::new());
+        let mut hits = 0;
+        for n in 0..100 {
+            let Some(start) = 0u64.checked_add_signed(first as i64 + n * stride).filter(|start| *start < SIZE) else {
+                break;
+            };
+            hits += u32::from(known.contains(&start));
+            let want = ahead.note(&(start..start + 4096), SIZE, MOST, true);
+            for range in want.ranges(SIZE) {
+                fetched += range.end - range.start;
+                assert_eq!(range.end - range.start, 4096);
+                known.insert(range.start);
+            }
+        }
+        assert!(hits >= 90, "stride {stride}: {hits} of 100");
+        assert!(fetched <= 180 * 4096, "stride {stride}: {fetched}");
+    }
+}
+
+#[test]
+fn a_stream_with_large_holes_becomes_a_stride() {
+    let mut ahead = ReadAhead::default();
+    let fetched: u64 = (0..200).map(|n| read(&mut ahead, n * MIB, BIG, true)).sum();
+    assert!(fetched < 64 * MIB, "{fetched}");
+}
