@@ -16,6 +16,7 @@ mod metrics;
 mod mount;
 mod notify;
 mod pages;
+mod progress;
 mod prompt;
 mod run;
 mod serve_s3;
