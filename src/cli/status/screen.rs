@@ -7,7 +7,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, LineGauge, Paragraph, Sparkline};
+use ratatui::widgets::{Block, BorderType, LineGauge, Paragraph, Sparkline, Wrap};
 use std::collections::VecDeque;
 
 /// So many seconds of transfer are drawn.
@@ -31,7 +31,7 @@ pub fn draw(frame: &mut Frame, seen: &Seen, place: (usize, usize)) {
     let now = facts::now();
     let gateways = facts::gateways(status);
     let warnings = facts::warnings(status);
-    let service = (2 + gateways.len() + warnings.len() + usize::from(status.service.honours.is_some())) as u16;
+    let service = (2 + gateways.len() + warnings.len() + 2 * usize::from(status.service.honours.is_some())) as u16;
     let bars = status.pending.len().min(BARS) as u16;
     let [head, top, cache, store, events, foot] = Layout::vertical([
         Constraint::Length(1),
@@ -42,7 +42,7 @@ pub fn draw(frame: &mut Frame, seen: &Seen, place: (usize, usize)) {
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    let [left, right] = Layout::horizontal([Constraint::Percentage(58), Constraint::Percentage(42)]).areas(top);
+    let [left, right] = Layout::horizontal([Constraint::Percentage(53), Constraint::Percentage(47)]).areas(top);
 
     let title = Span::from(facts::title(status)).bold();
     frame.render_widget(Line::from(vec![title, format!("  mounted {}", facts::mounted(status, now)).dim()]), head);
@@ -88,7 +88,8 @@ fn service_box(frame: &mut Frame, area: Rect, seen: &Seen, now: u64) {
         lines.push(Line::from(vec!["honours  ".dim(), Span::from(honours)]));
     }
     lines.extend(facts::warnings(status).into_iter().map(|warning| Line::from(painted((warning, Mood::Bad)))));
-    frame.render_widget(Paragraph::new(lines).block(framed("service".to_owned())), area);
+    let words = Paragraph::new(lines).wrap(Wrap { trim: true });
+    frame.render_widget(words.block(framed("service".to_owned())), area);
 }
 
 fn traffic_box(frame: &mut Frame, area: Rect, seen: &Seen) {
@@ -97,14 +98,15 @@ fn traffic_box(frame: &mut Frame, area: Rect, seen: &Seen) {
     frame.render_widget(block, area);
     let rows = Layout::vertical([Constraint::Length(1); 5]).split(inside);
     let last = seen.speeds.back().copied().unwrap_or_default();
-    let curves: [(&str, f64, Color, fn(&Speed) -> f64); 2] =
-        [("down", last.down, Color::Green, |speed| speed.down), ("up", last.up, Color::Magenta, |speed| speed.up)];
-    for (row, (name, speed, colour, of)) in rows.iter().zip(curves) {
+    let down: Vec<f64> = seen.speeds.iter().map(|speed| speed.down).collect();
+    let up: Vec<f64> = seen.speeds.iter().map(|speed| speed.up).collect();
+    let curves = [("down", down, Color::Green), ("up", up, Color::Magenta)];
+    for (row, (name, speeds, colour)) in rows.iter().zip(curves) {
         let [label, curve] = Layout::horizontal([Constraint::Length(19), Constraint::Min(0)]).areas(*row);
-        let words = format!("{name:<5}{}/s", DecimalBytes(speed as u64));
+        let words = format!("{name:<5}{}/s", DecimalBytes(speeds.last().copied().unwrap_or(0.0) as u64));
         frame.render_widget(Line::from(words), label);
-        let skipped = seen.speeds.len().saturating_sub(curve.width.into());
-        let data: Vec<u64> = seen.speeds.iter().skip(skipped).map(|speed| of(speed) as u64).collect();
+        let skipped = speeds.len().saturating_sub(curve.width.into());
+        let data: Vec<u64> = speeds.iter().skip(skipped).map(|speed| *speed as u64).collect();
         frame.render_widget(Sparkline::default().data(&data).style(colour), curve);
     }
     for (row, words) in rows.iter().skip(2).zip([
