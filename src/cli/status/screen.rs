@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 pub const DRAWN: usize = 120;
 /// So many files that wait have a bar of their own.
 const BARS: usize = 6;
+/// Of the width, in percent, is the service's.
+const SERVICE: u16 = 53;
 
 /// A mount as it was seen until now.
 #[derive(Default)]
@@ -29,24 +31,27 @@ pub struct Seen {
 pub fn draw(frame: &mut Frame, seen: &Seen, place: (usize, usize)) {
     let status = &seen.status;
     let now = facts::now();
-    let gateways = facts::gateways(status);
-    let warnings = facts::warnings(status);
-    let service = (2 + gateways.len() + warnings.len() + 2 * usize::from(status.service.honours.is_some())) as u16;
+    let service = service_lines(status, now);
+    // Words are broken where they end, so not every line is full.
+    let width = (usize::from(frame.area().width) * usize::from(SERVICE) / 100).saturating_sub(10).max(1);
+    let height = service.iter().map(|line| line.width().div_ceil(width)).sum::<usize>() as u16;
     let bars = status.pending.len().min(BARS) as u16;
     let [head, top, cache, store, events, foot] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(service.max(5) + 2),
+        Constraint::Length(height.max(5) + 2),
         Constraint::Length(3),
         Constraint::Length(bars.max(1) + 2),
         Constraint::Min(3),
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    let [left, right] = Layout::horizontal([Constraint::Percentage(53), Constraint::Percentage(47)]).areas(top);
+    let [left, right] =
+        Layout::horizontal([Constraint::Percentage(SERVICE), Constraint::Percentage(100 - SERVICE)]).areas(top);
 
     let title = Span::from(facts::title(status)).bold();
     frame.render_widget(Line::from(vec![title, format!("  mounted {}", facts::mounted(status, now)).dim()]), head);
-    service_box(frame, left, seen, now);
+    let words = Paragraph::new(service).wrap(Wrap { trim: true });
+    frame.render_widget(words.block(framed("service".to_owned())), left);
     traffic_box(frame, right, seen);
     cache_box(frame, cache, status);
     store_box(frame, store, seen);
@@ -72,8 +77,7 @@ fn painted((words, mood): (String, Mood)) -> Span<'static> {
     }
 }
 
-fn service_box(frame: &mut Frame, area: Rect, seen: &Seen, now: u64) {
-    let status = &seen.status;
+fn service_lines(status: &Status, now: u64) -> Vec<Line<'static>> {
     let service = &status.service;
     let mut lines = vec![Line::from(vec![
         Span::from(format!("{}  ", service.endpoint)),
@@ -88,8 +92,7 @@ fn service_box(frame: &mut Frame, area: Rect, seen: &Seen, now: u64) {
         lines.push(Line::from(vec!["honours  ".dim(), Span::from(honours)]));
     }
     lines.extend(facts::warnings(status).into_iter().map(|warning| Line::from(painted((warning, Mood::Bad)))));
-    let words = Paragraph::new(lines).wrap(Wrap { trim: true });
-    frame.render_widget(words.block(framed("service".to_owned())), area);
+    lines
 }
 
 fn traffic_box(frame: &mut Frame, area: Rect, seen: &Seen) {
