@@ -7,6 +7,8 @@ mod batch;
 mod boot;
 #[path = "operation/config.rs"]
 mod config;
+#[path = "operation/doctor.rs"]
+mod doctor;
 #[path = "command/house.rs"]
 mod house;
 #[path = "operation/pages.rs"]

@@ -3,12 +3,12 @@
 
 EMBEDDED_PID=
 
-# Starts it with alice's bucket, and exports the OSIRISFS_RGW_* variables that mount_osirisfs uses. The caller's trap
+# embedded_up OPTION...: starts it with alice's bucket (and what the options of serve-s3 add), and exports the OSIRISFS_RGW_* variables that mount_osirisfs uses. The caller's trap
 # must call embedded_down.
 embedded_up() {
     local out=$STATE/embedded.$$
     mkdir -p "$STATE"
-    "$BINARY" serve-s3 --user alice_um --bucket um-test >"$out" 2>"$out.log" </dev/null &
+    "$BINARY" serve-s3 --user alice_um --bucket um-test "$@" >"$out" 2>"$out.log" </dev/null &
     EMBEDDED_PID=$!
     # Its first line is the endpoint, its second "USER TOKEN"; it answers when they are there.
     wait_for 10 grep -qs '^alice_um ' "$out" || die "the embedded server does not start: $(cat "$out.log")"

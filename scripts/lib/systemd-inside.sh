@@ -7,26 +7,10 @@ export LC_ALL=C
 . /root/service
 BUCKET=um-test
 
-# check WHAT COMMAND...: one line. Output of a failed command is shown.
-check() {
-    local what=$1 out
-    shift
-    if out=$("$@" 2>&1); then
-        echo "ok $what"
-    else
-        echo "FAILED $what: $* -> $?"
-        printf '%s\n' "$out" | sed 's/^/    /'
-    fi
-}
-not() { ! "$@"; }
-soon() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((SECONDS < end)) || { echo "not within the time: $*" && "$@"; return 1; }
-        sleep 0.1
-    done
-}
+# shellcheck source=/dev/null
+. /root/common.sh
+# shellcheck source=/dev/null
+. /root/documented.sh
 has() { [[ $(cat "$2") == "$1" ]]; }
 put() { printf '%s' "$1" >"$2"; }
 type_of() { [[ $(findmnt -no FSTYPE "$1") == "$2" ]]; }
@@ -34,7 +18,12 @@ main_pid() { systemctl show -P MainPID "$1"; }
 # The daemon of a mount, by its control socket.
 daemon_of() { osirisfs status --json "$1" | sed -n 's/.*"pid":\([0-9]*\).*/\1/p'; }
 nothing_mounted() { not grep ' fuse.osirisfs ' /proc/self/mounts; }
-dead() { [[ ! -e /proc/$1 ]]; }
+# Ended; systemd may not have fetched it yet.
+dead() {
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+    [[ ${stat##*) } == [ZX]* ]]
+}
 daemon_gone() { ! pgrep -x osirisfs >/dev/null; }
 
 package() {
@@ -171,6 +160,10 @@ ordinary_user() {
     check "another may not unmount it" not su -s /bin/bash daemon -c "osirisfs umount /home/alice/data"
     check "umount" as_alice "osirisfs umount data"
     check "run" as_alice "osirisfs run $BUCKET/a -- grep -q mine {}/m || osirisfs run $BUCKET/a -- sh -c 'grep -q mine \$OSIRISFS_MOUNT/m'"
+    cp /etc/fstab /root/fstab
+    echo "$BUCKET/a /home/alice/data osirisfs user,noauto,token_file=/home/alice/.config/osirisfs/$BUCKET.token 0 0" >>/etc/fstab
+    check "a line of fstab for users" as_alice "mount data && grep -q mine data/m && osirisfs umount data"
+    mv /root/fstab /etc/fstab && systemctl daemon-reload
     as_alice "osirisfs mount $BUCKET/a data"
     kill_hers
     check "alice mounts over her dead mount" as_alice "osirisfs mount $BUCKET/a data && grep -q mine data/m"

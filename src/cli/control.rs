@@ -1,6 +1,6 @@
 //! The daemon's side of the control socket: stores everything when asked, and tells how that went.
 
-use crate::mount::control::{Ask, Say, may_ask};
+use crate::mount::control::{Ask, Left, Say, may_ask};
 use crate::mount::status::Status;
 use std::future::Future;
 use std::io;
@@ -19,8 +19,8 @@ pub type NotStored = Vec<(String, String)>;
 
 /// What is still to be stored. The file system is the one there is; tests have another.
 pub trait Backlog: Send + Sync + 'static {
-    /// How many files.
-    fn pending(&self) -> impl Future<Output = usize> + Send;
+    /// How much.
+    fn pending(&self) -> impl Future<Output = Left> + Send;
     /// Which files.
     fn pending_paths(&self) -> impl Future<Output = Vec<String>> + Send;
     /// Stores all of it; gives what could not be stored.

@@ -167,7 +167,7 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
         Ok(())
     })
     .await?;
-    let served = Arc::new(Served::new(fs, settings));
+    let served = Arc::new(Served::new(fs, mounted.clone(), settings));
     let control = control_socket(settings, &served);
     Ok(Running { served, mounted, in_tree, control, store })
 }

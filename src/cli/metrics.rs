@@ -80,6 +80,10 @@ pub fn text(status: &Status) -> Vec<u8> {
             .map(|(op, requests)| (vec![("operation", op.as_str())], value(requests) as f64))
             .collect()
     };
+    let of_operations = |value: fn(&crate::mount::status::Operation) -> u64| {
+        let each = status.operations.iter();
+        each.map(|(name, operation)| (vec![("operation", name.as_str())], value(operation) as f64)).collect()
+    };
     let bytes = vec![
         (vec![("direction", "up")], status.bytes_up as f64),
         (vec![("direction", "down")], status.bytes_down as f64),
@@ -125,7 +129,33 @@ pub fn text(status: &Status) -> Vec<u8> {
             &mount,
             one(status.service.answered.unwrap_or(0)),
         ),
-        durations(status, &mount),
+        family("osirisfs_operations_total", "What programs asked for.", true, &mount, of_operations(|o| o.calls)),
+        family(
+            "osirisfs_operations_failed_total",
+            "Operations that failed by the service, the way to it or the local disk.",
+            true,
+            &mount,
+            of_operations(|o| o.failed),
+        ),
+        family(
+            "osirisfs_operations_waiting",
+            "Operations without an answer yet.",
+            false,
+            &mount,
+            of_operations(|o| o.waiting),
+        ),
+        durations(
+            "osirisfs_operation_duration_seconds",
+            "Time until programs had their answer; what memory answers at once counts as no time.",
+            &mount,
+            status.operations.iter().map(|(name, o)| (name, o.calls - o.waiting.min(o.calls), o.spent_ms, &o.classes)),
+        ),
+        durations(
+            "osirisfs_request_duration_seconds",
+            "Time of S3 requests until their answer.",
+            &mount,
+            status.requests.iter().map(|(name, r)| (name, r.ended, r.spent_ms, &r.classes)),
+        ),
     ];
     let families: Vec<MetricFamily> = families.into_iter().filter(|family| !family.get_metric().is_empty()).collect();
     let mut out = Vec::new();
@@ -154,30 +184,29 @@ fn family(name: &str, help: &str, counter: bool, mount: &[(&str, &str)], values:
     whole(name, help, if counter { MetricType::COUNTER } else { MetricType::GAUGE }, metrics.collect())
 }
 
-fn durations(status: &Status, mount: &[(&str, &str)]) -> MetricFamily {
-    let metrics = status.requests.iter().map(|(op, requests)| {
+/// Name of the operation, how many have ended, their milliseconds, their classes.
+type Times<'a> = (&'a String, u64, u64, &'a Vec<u64>);
+
+fn durations<'a>(name: &str, help: &str, mount: &[(&str, &str)], all: impl Iterator<Item = Times<'a>>) -> MetricFamily {
+    let metrics = all.map(|(operation, ended, spent_ms, classes)| {
         let mut histogram = Histogram::default();
-        histogram.set_sample_count(requests.ended);
-        histogram.set_sample_sum(requests.spent_ms as f64 / 1000.0);
+        histogram.set_sample_count(ended);
+        histogram.set_sample_sum(spent_ms as f64 / 1000.0);
         let mut so_far = 0;
-        let buckets = BOUNDS_MS.iter().zip(&requests.classes).map(|(bound, count)| {
+        let buckets = BOUNDS_MS.iter().zip(classes).map(|(bound, count)| {
             so_far += count;
             let mut bucket = Bucket::default();
             bucket.set_upper_bound(*bound as f64 / 1000.0);
-            bucket.set_cumulative_count(so_far);
+            // The counters are read one after the other while others count on.
+            bucket.set_cumulative_count(so_far.min(ended));
             bucket
         });
         histogram.set_bucket(buckets.collect());
-        let mut metric = labelled(mount, &[("operation", op)]);
+        let mut metric = labelled(mount, &[("operation", operation)]);
         metric.set_histogram(histogram);
         metric
     });
-    whole(
-        "osirisfs_request_duration_seconds",
-        "Time of S3 requests until their answer.",
-        MetricType::HISTOGRAM,
-        metrics.collect(),
-    )
+    whole(name, help, MetricType::HISTOGRAM, metrics.collect())
 }
 
 fn labelled(mount: &[(&str, &str)], more: &[(&str, &str)]) -> Metric {
@@ -199,4 +228,12 @@ fn whole(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> Metr
     family.set_field_type(kind);
     family.set_metric(metrics);
     family
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn both_kinds_of_times_have_the_same_classes() {
+        assert_eq!(crate::store::BOUNDS_MS, crate::fuse::BOUNDS_MS);
+    }
 }

@@ -16,6 +16,7 @@ mod metrics;
 mod mount;
 mod notify;
 mod pages;
+mod progress;
 mod prompt;
 mod run;
 mod serve_s3;
@@ -79,6 +80,24 @@ Examples:
   osirisfs share yourcou-data                            who may do what
   osirisfs share yourcou-data --revoke bob_wsu";
 
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  osirisfs status                         all of your mounts
+  osirisfs status --watch ~/data          drawn again every second; q ends it
+  osirisfs status --json ~/data | jq .pending";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  osirisfs doctor                         this machine, the service, who you are
+  osirisfs doctor yourcou-data
+  osirisfs doctor -o token_file=/etc/osirisfs/token,site=um yourcou-data";
+
+const UNIT_EXAMPLES: &str = "\
+Examples:
+  osirisfs unit yourcou-data /data -o token_file=/etc/osirisfs/token,allow_other
+  osirisfs unit yourcou-data /data --automount --idle 600 --write /etc/systemd/system
+  osirisfs unit --user yourcou-data ~/data --write ~/.config/systemd/user";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   osirisfs completions bash > ~/.local/share/bash-completion/completions/osirisfs
@@ -129,15 +148,18 @@ enum Command {
     /// Show which gateways can be reached, and how well
     Sites(sites::Args),
     /// Show how a mount is doing: the service, the cache, what waits to be stored, what went wrong
+    #[command(after_help = STATUS_EXAMPLES)]
     Status(status::Args),
     /// List the mounts of this machine
     List(list::Args),
     /// Look whether everything that a mount needs is in order, and say what to do
+    #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(doctor::Args),
     /// Run a command with a bucket mounted, and unmount when it has ended: for batch jobs
     #[command(after_help = RUN_HELP)]
     Run(run::Args),
     /// Print systemd units for a mount
+    #[command(after_help = UNIT_EXAMPLES)]
     Unit(unit::Args),
     /// Translate lines of /etc/fstab for s3fs into ours
     Fstab(fstab::Args),

@@ -56,7 +56,7 @@ pub fn keep_telling<B: Backlog>(backlog: &Arc<B>, mountpoint: PathBuf, source: S
         let mut told = 0;
         loop {
             tokio::time::sleep(every).await;
-            let pending = backlog.pending().await;
+            let pending = backlog.pending().await.files;
             if pending != told {
                 notify(&[NotifyState::Status(&status(&source, pending))]);
                 told = pending;

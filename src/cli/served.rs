@@ -4,7 +4,9 @@ use super::control::{Backlog, NotStored};
 use super::logging;
 use crate::config::Settings;
 use crate::fs::Volumes;
-use crate::mount::status::{Cache, Event, Gateway, Pending, Requests, Service, Status};
+use crate::fuse::{Calls, Mounted};
+use crate::mount::control::Left;
+use crate::mount::status::{Cache, Event, Gateway, Operation, Pending, Requests, Service, Status};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,13 +15,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A mount that is served.
 pub struct Served {
     fs: Arc<Volumes>,
+    mounted: Mounted,
     /// The parts of a status that do not change.
     fixed: Status,
 }
 
 impl Served {
     /// From now on.
-    pub fn new(fs: Arc<Volumes>, settings: &Settings) -> Served {
+    pub fn new(fs: Arc<Volumes>, mounted: Mounted, settings: &Settings) -> Served {
         let fixed = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -31,7 +34,7 @@ impl Served {
             credentials_from: settings.credentials_from.clone(),
             ..Status::default()
         };
-        Served { fs, fixed }
+        Served { fs, mounted, fixed }
     }
 
     /// The status now.
@@ -74,6 +77,7 @@ impl Served {
             },
             user: watched.user,
             cache: Cache { used, size, hits: blocks.hits, misses: blocks.misses },
+            operations: self.mounted.calls().into_iter().map(|(op, calls)| (op.to_owned(), operation(calls))).collect(),
             requests: requests.collect(),
             retries: metered.retries,
             bytes_up: counts.bytes_up,
@@ -92,6 +96,16 @@ impl Served {
     }
 }
 
+fn operation(calls: Calls) -> Operation {
+    Operation {
+        calls: calls.calls,
+        waiting: calls.waiting,
+        failed: calls.failed,
+        spent_ms: calls.spent.as_millis() as u64,
+        classes: calls.classes.to_vec(),
+    }
+}
+
 fn gateway((address, handshake, left_out): (SocketAddr, Option<Duration>, bool)) -> Gateway {
     let handshake_us = handshake.map(|time| time.as_micros() as u64);
     Gateway { address: address.to_string(), handshake_us, left_out }
@@ -102,8 +116,9 @@ fn seconds(time: SystemTime) -> u64 {
 }
 
 impl Backlog for Served {
-    async fn pending(&self) -> usize {
-        self.fs.pending().len()
+    async fn pending(&self) -> Left {
+        let todo = self.fs.watched().todo;
+        Left { files: todo.len(), bytes: todo.iter().map(|one| one.bytes.saturating_sub(one.sent)).sum() }
     }
 
     async fn pending_paths(&self) -> Vec<String> {

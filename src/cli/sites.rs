@@ -73,6 +73,7 @@ fn line(config: &StoreConfig, one: &Reached) -> String {
     let tls = match (&one.http, config.endpoint.starts_with("https:")) {
         (_, false) => "no TLS",
         (Err(StoreError { kind: ErrorKind::Tls, .. }), _) => "TLS REFUSED",
+        (Err(StoreError { kind: ErrorKind::Timeout | ErrorKind::Unreachable, .. }), _) => "TLS not reached",
         (_, true) if config.network.no_tls_verify => "TLS not verified",
         (_, true) => "TLS verified",
     };

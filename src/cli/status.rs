@@ -1,6 +1,12 @@
 //! `osirisfs status`: how a mount is doing, in lines, as JSON, or as a picture that is drawn again every second.
 
+mod facts;
+mod screen;
 mod view;
+mod watch;
+
+#[cfg(test)]
+mod tests;
 
 use super::exit::{FAILED, Failure};
 use super::umount;
@@ -9,7 +15,7 @@ use crate::mount::control::{self, Ask, Say};
 use crate::mount::status::Status;
 use crate::mount::table::{self, Mount};
 use crate::mount::{MountError, check};
-use console::Term;
+use facts::Speed;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -19,8 +25,6 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long is measured, for the speed of one look.
 const MEASURED: Duration = Duration::from_millis(400);
-/// Between two pictures.
-const PICTURE: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -32,7 +36,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Look again every second, until Ctrl-C
+    /// Look again every second, until q or Ctrl-C
     #[arg(long, conflicts_with = "json")]
     watch: bool,
 }
@@ -41,7 +45,7 @@ pub struct Args {
 pub fn run(args: Args) -> Result<(), Failure> {
     let mounts = wanted(&args)?;
     if args.watch {
-        return watch(&mounts);
+        return watch::run(mounts.iter().map(Client::of).collect::<Result<_, _>>()?);
     }
     let mut failed = None;
     for (number, mount) in mounts.iter().enumerate() {
@@ -74,36 +78,6 @@ fn wanted(args: &Args) -> Result<Vec<Mount>, Failure> {
         return Err(Failure::other("nothing of yours is mounted; osirisfs mount BUCKET FOLDER mounts a bucket"));
     }
     Ok(mine)
-}
-
-fn watch(mounts: &[Mount]) -> Result<(), Failure> {
-    let term = Term::stdout();
-    let mut clients = mounts.iter().map(Client::of).collect::<Result<Vec<_>, _>>()?;
-    let mut before: Vec<Option<(Instant, Status)>> = vec![None; clients.len()];
-    let mut drawn = 0;
-    loop {
-        let mut picture = String::new();
-        for (client, before) in clients.iter_mut().zip(&mut before) {
-            let now = client.ask()?;
-            let speed = before.as_ref().map(|(when, before)| view::Speed::between(before, &now, when.elapsed()));
-            picture += &view::text(&now, speed.unwrap_or_default(), console::colors_enabled());
-            picture.push('\n');
-            *before = Some((Instant::now(), now));
-        }
-        let drawing = || -> std::io::Result<()> {
-            if term.is_term() {
-                term.clear_last_lines(drawn)?;
-            }
-            term.write_str(&picture)?;
-            Ok(())
-        };
-        // A reader that has gone away wants no more.
-        if drawing().is_err() {
-            return Ok(());
-        }
-        drawn = picture.lines().count();
-        std::thread::sleep(PICTURE);
-    }
 }
 
 /// The daemon of a mount at the other end of its socket.
@@ -151,15 +125,15 @@ impl Client {
     }
 
     /// Asks, and once more a moment later if bytes are moving.
-    fn measured(&mut self) -> Result<(Status, view::Speed), Failure> {
+    fn measured(&mut self) -> Result<(Status, Speed), Failure> {
         let first = self.ask()?;
         if first.pending.is_empty() && first.requests.values().all(|requests| requests.in_flight == 0) {
-            return Ok((first, view::Speed::default()));
+            return Ok((first, Speed::default()));
         }
         let begun = Instant::now();
         std::thread::sleep(MEASURED);
         let second = self.ask()?;
-        let speed = view::Speed::between(&first, &second, begun.elapsed());
+        let speed = Speed::between(&first, &second, begun.elapsed());
         Ok((second, speed))
     }
 }

@@ -1,11 +1,11 @@
 //! `osirisfs umount`: everything stored, nothing mounted, no daemon left, or a message that says otherwise.
 
 use super::exit::Failure;
+use super::progress::Progress;
 use crate::config::Env;
 use crate::mount::control::{self, Ask, Say};
 use crate::mount::table::{self, Mount};
 use crate::mount::{MountError, check, unmount};
-use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Write};
@@ -195,13 +195,13 @@ impl Daemon {
         line.push(b'\n');
         self.stream.write_all(&line)?;
         let began = Instant::now();
-        let mut progress = Progress::new();
+        let mut progress = Progress::default();
         loop {
             match self.hear()? {
                 Some(Say::Pending(_)) if patience.is_some_and(|patience| began.elapsed() > patience) => {
                     return Ok(None);
                 }
-                Some(Say::Pending(count)) => progress.show(count),
+                Some(Say::Pending(left)) => progress.left(left),
                 Some(Say::Synced(not_stored) | Say::Ended(not_stored)) => return Ok(Some(not_stored)),
                 Some(Say::Status(_)) => {}
                 Some(Say::Denied) => {
@@ -224,36 +224,6 @@ impl Daemon {
                 Some(_) => {}
                 None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
             }
-        }
-    }
-}
-
-/// A line on the terminal that is written over; nothing where there is no terminal.
-struct Progress(Option<ProgressBar>);
-
-impl Progress {
-    fn new() -> Progress {
-        Progress(None)
-    }
-
-    /// So many files are left; the most that there were is the whole.
-    fn show(&mut self, count: usize) {
-        let left = count as u64;
-        let bar = self.0.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("storing [{bar:30}] {msg} {elapsed}");
-            let bar = ProgressBar::new(left);
-            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
-        });
-        bar.set_length(bar.length().unwrap_or(0).max(left));
-        bar.set_position(bar.length().unwrap_or(0) - left);
-        bar.set_message(if count == 1 { "1 file left".to_owned() } else { format!("{count} files left") });
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
         }
     }
 }

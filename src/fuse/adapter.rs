@@ -1,8 +1,9 @@
 //! fuser's trait over the core: what is in memory is answered at once on the FUSE thread, the rest is spawned.
 
-use super::answer::{answer_attr, answer_empty, answer_entry, answer_found};
+use super::answer::{answer_attr, answer_empty, answer_entry, answer_found, answer_space, answer_target};
 use super::convert::{change, errno};
 use super::later::{Adapter, caller, guarded};
+use super::meter::Op;
 use crate::fs::{Found, RenameRule};
 use fuser::*;
 use std::ffi::OsStr;
@@ -40,6 +41,7 @@ impl Filesystem for Adapter {
     }
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        self.meter.call(Op::Lookup);
         guarded(|| {
             if let Some(known) = self.fs.try_lookup(parent.0, name) {
                 return answer_found(reply, known);
@@ -48,7 +50,7 @@ impl Filesystem for Adapter {
             let undo = self.unmention();
             let work = async move { fs.lookup(parent.0, &name).await };
             self.later_or_undo(
-                request,
+                (Op::Lookup, request),
                 work,
                 |r| answer_found(reply, r),
                 move |found| {
@@ -65,12 +67,13 @@ impl Filesystem for Adapter {
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        self.meter.call(Op::Getattr);
         guarded(|| {
             if let Some(known) = self.fs.try_getattr(ino.0) {
                 return answer_attr(reply, known);
             }
             let fs = self.fs.clone();
-            self.later(request, async move { fs.getattr(ino.0).await }, |r| answer_attr(reply, r));
+            self.later((Op::Getattr, request), async move { fs.getattr(ino.0).await }, |r| answer_attr(reply, r));
         });
     }
 
@@ -92,6 +95,7 @@ impl Filesystem for Adapter {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
+        self.meter.call(Op::Setattr);
         guarded(|| {
             let mut change = change(mode, uid, gid, size, atime, mtime);
             change.clear_suid |= size.is_some() && !caller(request).keeps_suid();
@@ -99,16 +103,16 @@ impl Filesystem for Adapter {
                 return answer_attr(reply, known);
             }
             let fs = self.fs.clone();
-            self.later(request, async move { fs.setattr(ino.0, change).await }, |r| answer_attr(reply, r));
+            self.later((Op::Setattr, request), async move { fs.setattr(ino.0, change).await }, |r| {
+                answer_attr(reply, r)
+            });
         });
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        self.meter.call(Op::Readlink);
         let fs = self.fs.clone();
-        self.later(request, async move { fs.readlink(ino.0).await }, |result| match result {
-            Ok(target) => reply.data(target.as_bytes()),
-            Err(error) => reply.error(errno(&error)),
-        });
+        self.later((Op::Readlink, request), async move { fs.readlink(ino.0).await }, |r| answer_target(reply, r));
     }
 
     fn mknod(
@@ -121,32 +125,37 @@ impl Filesystem for Adapter {
         rdev: u32,
         reply: ReplyEntry,
     ) {
+        self.meter.call(Op::Mknod);
         let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
         let work = async move { fs.mknod(parent.0, &name, mode, rdev, caller).await };
-        self.later_or_undo(request, work, |r| answer_entry(reply, r), self.unmention());
+        self.later_or_undo((Op::Mknod, request), work, |r| answer_entry(reply, r), self.unmention());
     }
 
     fn mkdir(&self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
+        self.meter.call(Op::Mkdir);
         let (fs, name, caller) = (self.fs.clone(), name.to_owned(), caller(request));
         let work = async move { fs.mkdir(parent.0, &name, mode, caller).await };
-        self.later_or_undo(request, work, |r| answer_entry(reply, r), self.unmention());
+        self.later_or_undo((Op::Mkdir, request), work, |r| answer_entry(reply, r), self.unmention());
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.meter.call(Op::Unlink);
         let (fs, name) = (self.fs.clone(), name.to_owned());
-        self.later(request, async move { fs.unlink(parent.0, &name).await }, |r| answer_empty(reply, r));
+        self.later((Op::Unlink, request), async move { fs.unlink(parent.0, &name).await }, |r| answer_empty(reply, r));
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.meter.call(Op::Rmdir);
         let (fs, name) = (self.fs.clone(), name.to_owned());
-        self.later(request, async move { fs.rmdir(parent.0, &name).await }, |r| answer_empty(reply, r));
+        self.later((Op::Rmdir, request), async move { fs.rmdir(parent.0, &name).await }, |r| answer_empty(reply, r));
     }
 
     fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        self.meter.call(Op::Symlink);
         let (fs, name, target, caller) =
             (self.fs.clone(), name.to_owned(), target.as_os_str().to_owned(), caller(request));
         let work = async move { fs.symlink(parent.0, &name, &target, caller).await };
-        self.later_or_undo(request, work, |r| answer_entry(reply, r), self.unmention());
+        self.later_or_undo((Op::Symlink, request), work, |r| answer_entry(reply, r), self.unmention());
     }
 
     fn rename(
@@ -159,6 +168,7 @@ impl Filesystem for Adapter {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
+        self.meter.call(Op::Rename);
         let rule = match flags {
             flags if flags.is_empty() => RenameRule::Replace,
             RenameFlags::RENAME_NOREPLACE => RenameRule::NoReplace,
@@ -166,7 +176,7 @@ impl Filesystem for Adapter {
         };
         let (fs, name, newname) = (self.fs.clone(), name.to_owned(), newname.to_owned());
         let work = async move { fs.rename(parent.0, &name, newparent.0, &newname, rule).await };
-        self.later(request, work, |r| answer_empty(reply, r));
+        self.later((Op::Rename, request), work, |r| answer_empty(reply, r));
     }
 
     fn link(&self, _request: &Request, _ino: INodeNo, _parent: INodeNo, _name: &OsStr, reply: ReplyEntry) {
@@ -175,6 +185,7 @@ impl Filesystem for Adapter {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        self.meter.call(Op::Open);
         self.open_file(request, ino.0, flags.0, reply);
     }
 
@@ -188,6 +199,7 @@ impl Filesystem for Adapter {
         flags: i32,
         reply: ReplyCreate,
     ) {
+        self.meter.call(Op::Create);
         self.create_file(request, parent.0, name, mode, flags, reply);
     }
 
@@ -202,6 +214,7 @@ impl Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        self.meter.call(Op::Read);
         guarded(|| self.read_file(request, (ino.0, fh.0), offset, size, reply));
     }
 
@@ -217,17 +230,21 @@ impl Filesystem for Adapter {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
+        self.meter.call(Op::Write);
         let clear = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
         guarded(|| self.write_file(request, (ino.0, fh.0), offset, data, clear, reply));
     }
 
     fn flush(&self, request: &Request, ino: INodeNo, fh: FileHandle, _lock_owner: LockOwner, reply: ReplyEmpty) {
+        self.meter.call(Op::Flush);
         guarded(|| {
             if self.fs.flush_is_idle(ino.0, fh.0) {
                 return reply.ok();
             }
             let (fs, pid) = (self.fs.clone(), request.pid());
-            self.later(request, async move { fs.flush(ino.0, fh.0, pid).await }, |r| answer_empty(reply, r));
+            self.later((Op::Flush, request), async move { fs.flush(ino.0, fh.0, pid).await }, |r| {
+                answer_empty(reply, r)
+            });
         });
     }
 
@@ -241,6 +258,7 @@ impl Filesystem for Adapter {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        self.meter.call(Op::Release);
         guarded(|| {
             let _runtime = self.runtime.enter();
             self.fs.release(ino.0, fh.0);
@@ -249,19 +267,23 @@ impl Filesystem for Adapter {
     }
 
     fn fsync(&self, request: &Request, ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        self.meter.call(Op::Fsync);
         let fs = self.fs.clone();
-        self.later(request, async move { fs.fsync(ino.0, fh.0).await }, |r| answer_empty(reply, r));
+        self.later((Op::Fsync, request), async move { fs.fsync(ino.0, fh.0).await }, |r| answer_empty(reply, r));
     }
 
     fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.meter.call(Op::Opendir);
         guarded(|| self.open_dir(request, ino.0, reply));
     }
 
     fn readdir(&self, request: &Request, ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectory) {
+        self.meter.call(Op::Readdir);
         guarded(|| self.read_dir(request, (ino.0, fh.0), offset, reply));
     }
 
     fn readdirplus(&self, request: &Request, ino: INodeNo, fh: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
+        self.meter.call(Op::Readdir);
         guarded(|| self.read_dir_plus(request, (ino.0, fh.0), offset, reply));
     }
 
@@ -273,20 +295,15 @@ impl Filesystem for Adapter {
     }
 
     fn fsyncdir(&self, request: &Request, ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        self.meter.call(Op::Fsyncdir);
         let fs = self.fs.clone();
-        self.later(request, async move { fs.fsyncdir(ino.0, fh.0).await }, |r| answer_empty(reply, r));
+        self.later((Op::Fsyncdir, request), async move { fs.fsyncdir(ino.0, fh.0).await }, |r| answer_empty(reply, r));
     }
 
     fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
+        self.meter.call(Op::Statfs);
         let fs = self.fs.clone();
-        self.later(request, async move { fs.space(ino.0).await }, |result| match result {
-            Ok(space) => {
-                const UNIT: u64 = 4096;
-                let (all, free) = (space.bytes / UNIT, space.free / UNIT);
-                reply.statfs(all, free, free, space.files, space.files_free, UNIT as u32, 255, UNIT as u32);
-            }
-            Err(error) => reply.error(errno(&error)),
-        });
+        self.later((Op::Statfs, request), async move { fs.space(ino.0).await }, |r| answer_space(reply, r));
     }
 
     fn setxattr(
@@ -299,18 +316,22 @@ impl Filesystem for Adapter {
         _position: u32,
         reply: ReplyEmpty,
     ) {
+        self.meter.call(Op::Setxattr);
         guarded(|| self.set_xattr(request, ino.0, name, value, flags, reply));
     }
 
     fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        self.meter.call(Op::Getxattr);
         guarded(|| self.get_xattr(request, ino.0, name, size, reply));
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        self.meter.call(Op::Listxattr);
         guarded(|| self.list_xattrs(request, ino.0, size, reply));
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.meter.call(Op::Removexattr);
         guarded(|| self.remove_xattr(request, ino.0, name, reply));
     }
 
@@ -324,10 +345,13 @@ impl Filesystem for Adapter {
         mode: i32,
         reply: ReplyEmpty,
     ) {
+        self.meter.call(Op::Fallocate);
         let fs = self.fs.clone();
-        self.later(request, async move { fs.fallocate(ino.0, fh.0, offset, length, mode).await }, |r| {
-            answer_empty(reply, r)
-        });
+        self.later(
+            (Op::Fallocate, request),
+            async move { fs.fallocate(ino.0, fh.0, offset, length, mode).await },
+            |r| answer_empty(reply, r),
+        );
     }
 
     fn lseek(&self, _request: &Request, ino: INodeNo, fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
@@ -343,7 +367,6 @@ impl Filesystem for Adapter {
     }
 
     // What is not offered. fuser's own answers log a warning, for ioctl at each isatty(3).
-
     fn ioctl(
         &self,
         _: &Request,

@@ -1,10 +1,11 @@
 //! Replies: a result of the core as the kernel wants it.
 
 use super::convert::{GENERATION, errno, file_attr, no_attr};
-use crate::fs::{Entry, Found, Result};
+use crate::fs::{Entry, Found, Result, Space};
 use bytes::Bytes;
-use fuser::{Errno, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyXattr};
+use fuser::{Errno, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyStatfs, ReplyXattr};
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) fn answer_entry(reply: ReplyEntry, result: Result<Entry>) {
@@ -33,6 +34,24 @@ pub(super) fn answer_attr(reply: ReplyAttr, result: Result<Entry>) {
 pub(super) fn answer_empty(reply: ReplyEmpty, result: Result<()>) {
     match result {
         Ok(()) => reply.ok(),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+pub(super) fn answer_target(reply: ReplyData, result: Result<Arc<str>>) {
+    match result {
+        Ok(target) => reply.data(target.as_bytes()),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+pub(super) fn answer_space(reply: ReplyStatfs, result: Result<Space>) {
+    const UNIT: u64 = 4096;
+    match result {
+        Ok(space) => {
+            let (all, free) = (space.bytes / UNIT, space.free / UNIT);
+            reply.statfs(all, free, free, space.files, space.files_free, UNIT as u32, 255, UNIT as u32);
+        }
         Err(error) => reply.error(errno(&error)),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::convert::{GENERATION, errno, file_attr, file_type};
 use super::later::Adapter;
+use super::meter::Op;
 use crate::fs::Result;
 use fuser::{FileHandle, FopenFlags, INodeNo, ReplyDirectory, ReplyDirectoryPlus, ReplyOpen, Request};
 
@@ -16,7 +17,12 @@ impl Adapter {
         }
         let (fs, undo) = (self.fs.clone(), self.fs.clone());
         let work = async move { fs.opendir(ino).await };
-        self.later_or_undo(request, work, move |opened| answer(reply, opened), move |fh| undo.releasedir(ino, fh));
+        self.later_or_undo(
+            (Op::Opendir, request),
+            work,
+            move |opened| answer(reply, opened),
+            move |fh| undo.releasedir(ino, fh),
+        );
     }
 
     pub(super) fn read_dir(&self, request: &Request, (ino, fh): (u64, u64), offset: u64, mut reply: ReplyDirectory) {
@@ -25,7 +31,7 @@ impl Adapter {
             let fs = fs.clone();
             async move { fs.prepare_dir(ino, fh, offset).await }
         };
-        self.later(request, work, move |prepared| {
+        self.later((Op::Readdir, request), work, move |prepared| {
             let filled = prepared.and_then(|()| {
                 fs.fill_dir(ino, fh, offset, false, &mut |row| {
                     reply.add(INodeNo(row.ino), row.next, file_type(row.kind), &row.name)
@@ -65,6 +71,6 @@ impl Adapter {
             return finish(Ok(()));
         }
         let fs = self.fs.clone();
-        self.later(request, async move { fs.prepare_dir(ino, fh, offset).await }, finish);
+        self.later((Op::Readdir, request), async move { fs.prepare_dir(ino, fh, offset).await }, finish);
     }
 }

@@ -3,6 +3,7 @@
 use super::answer::answer_data;
 use super::convert::{GENERATION, errno, file_attr};
 use super::later::{Adapter, caller, open_flags};
+use super::meter::Op;
 use crate::fs::{Entry, Opened, Result};
 use fuser::{FileHandle, FopenFlags, ReplyCreate, ReplyData, ReplyOpen, ReplyWrite, Request};
 use std::ffi::OsStr;
@@ -16,7 +17,7 @@ impl Adapter {
         };
         let clear_suid = !caller(request).keeps_suid();
         let work = async move { fs.open(ino, flags, clear_suid).await };
-        self.later_or_undo(request, work, answer, move |opened| undo.release(ino, opened.fh));
+        self.later_or_undo((Op::Open, request), work, answer, move |opened| undo.release(ino, opened.fh));
     }
 
     pub(super) fn create_file(
@@ -44,7 +45,7 @@ impl Adapter {
             }
             Err(error) => reply.error(errno(&error)),
         };
-        self.later_or_undo(request, work, answer, undo);
+        self.later_or_undo((Op::Create, request), work, answer, undo);
     }
 
     pub(super) fn read_file(&self, request: &Request, (ino, fh): (u64, u64), offset: u64, size: u32, reply: ReplyData) {
@@ -56,7 +57,7 @@ impl Adapter {
             None => {}
         }
         let fs = self.fs.clone();
-        self.later(request, async move { fs.read(ino, fh, offset, size).await }, |result| match result {
+        self.later((Op::Read, request), async move { fs.read(ino, fh, offset, size).await }, |result| match result {
             Ok(slices) => answer_data(reply, &slices),
             Err(error) => reply.error(errno(&error)),
         });
@@ -80,7 +81,7 @@ impl Adapter {
         }
         let (fs, data) = (self.fs.clone(), data.to_vec());
         let work = async move { fs.write(ino, fh, offset, &data, clear).await };
-        self.later(request, work, |result| match result {
+        self.later((Op::Write, request), work, |result| match result {
             Ok(written) => reply.written(written),
             Err(error) => reply.error(errno(&error)),
         });

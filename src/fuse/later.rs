@@ -1,5 +1,6 @@
 //! How a request is worked on: at once on the FUSE thread, or as a task that a signal to the caller cuts short.
 
+use super::meter::{Meter, Op};
 use super::watch::Watch;
 use crate::fs::{Caller, Entry, FsError, Opened, Result, Volumes};
 use fuser::{FopenFlags, Request};
@@ -12,33 +13,35 @@ use tokio::runtime::Handle;
 pub(super) struct Adapter {
     pub(super) fs: Arc<Volumes>,
     pub(super) runtime: Handle,
+    pub(super) meter: Arc<Meter>,
     watch: Arc<Watch>,
 }
 
 impl Adapter {
-    pub(super) fn new(fs: Arc<Volumes>, runtime: Handle) -> Adapter {
-        Adapter { fs, runtime, watch: Watch::start() }
+    pub(super) fn new(fs: Arc<Volumes>, runtime: Handle, meter: Arc<Meter>) -> Adapter {
+        Adapter { fs, runtime, meter, watch: Watch::start() }
     }
 
     /// Does `work` on the runtime and hands its end to `answer`; a signal to the waiting thread answers EINTR first.
     pub(super) fn later<T: Send + 'static>(
         &self,
-        request: &Request,
+        (op, request): (Op, &Request),
         work: impl Future<Output = Result<T>> + Send + 'static,
         answer: impl FnOnce(Result<T>) + Send + 'static,
     ) {
-        self.later_or_undo(request, work, answer, |_| {});
+        self.later_or_undo((op, request), work, answer, |_| {});
     }
 
     /// [`Adapter::later`] for work whose end the kernel must hear of: if the caller was interrupted and never will,
     /// `undo` takes it back.
     pub(super) fn later_or_undo<T: Send + 'static>(
         &self,
-        request: &Request,
+        (op, request): (Op, &Request),
         work: impl Future<Output = Result<T>> + Send + 'static,
         answer: impl FnOnce(Result<T>) + Send + 'static,
         undo: impl FnOnce(T) + Send + 'static,
     ) {
+        let timed = self.meter.wait(op);
         let (watched, interrupted) = self.watch.begin(request.pid());
         self.runtime.spawn(async move {
             // A task of its own: it goes on to its end if the caller is interrupted.
@@ -49,8 +52,10 @@ impl Adapter {
             };
             drop(watched);
             if let Some(result) = ended {
+                timed.end(result.as_ref().err().map(FsError::errno));
                 return answer(result);
             }
+            timed.end(Some(libc::EINTR));
             answer(Err(FsError::Errno(libc::EINTR, "interrupted by a signal")));
             if let Ok(Ok(done)) = task.await {
                 undo(done);

@@ -6,6 +6,7 @@ mod convert;
 mod dirs;
 mod files;
 mod later;
+mod meter;
 mod watch;
 mod xattrs;
 
@@ -13,6 +14,10 @@ use crate::config::Settings;
 use crate::fs::Volumes;
 use fuser::{Config, Session, SessionACL};
 use later::Adapter;
+use meter::Meter;
+pub use meter::{BOUNDS_MS, Calls};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -20,15 +25,27 @@ use tokio::runtime::Handle;
 use tokio::sync::watch as channel;
 
 /// A running FUSE session.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Mounted {
     ended: channel::Receiver<bool>,
+    meter: Arc<Meter>,
+}
+
+impl fmt::Debug for Mounted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mounted").field("ended", &*self.ended.borrow()).finish_non_exhaustive()
+    }
 }
 
 impl Mounted {
     /// Waits until the kernel has let go of the mount.
     pub async fn ended(&self) {
         let _ = self.ended.clone().wait_for(|ended| *ended).await;
+    }
+
+    /// What the kernel has asked for, by operation.
+    pub fn calls(&self) -> BTreeMap<&'static str, Calls> {
+        self.meter.snapshot()
     }
 }
 
@@ -41,7 +58,8 @@ pub fn serve(fd: OwnedFd, fs: Arc<Volumes>, settings: &Settings, runtime: Handle
     // Who may use the mount is the kernel's business (allow_other, default_permissions).
     let acl = SessionACL::All;
     config.acl = acl;
-    let session = Session::from_fd(Adapter::new(fs, runtime), fd, acl, config)?;
+    let meter = Arc::new(Meter::default());
+    let session = Session::from_fd(Adapter::new(fs, runtime, meter.clone()), fd, acl, config)?;
     let (sender, ended) = channel::channel(false);
     std::thread::Builder::new().name("fuse".into()).spawn(move || {
         if let Err(error) = session.run() {
@@ -49,5 +67,5 @@ pub fn serve(fd: OwnedFd, fs: Arc<Volumes>, settings: &Settings, runtime: Handle
         }
         sender.send_replace(true);
     })?;
-    Ok(Mounted { ended })
+    Ok(Mounted { ended, meter })
 }

@@ -2,6 +2,7 @@
 
 use super::answer::{answer_empty, answer_xattr};
 use super::later::Adapter;
+use super::meter::Op;
 use crate::fs::Result;
 use fuser::{Errno, ReplyEmpty, ReplyXattr, Request};
 use std::ffi::OsStr;
@@ -20,7 +21,7 @@ impl Adapter {
         let (fs, value) = (self.fs.clone(), value.to_vec());
         let (create, replace) = (flags & libc::XATTR_CREATE != 0, flags & libc::XATTR_REPLACE != 0);
         let work = async move { fs.setxattr(ino, &name, &value, create, replace).await };
-        self.later(request, work, |r| answer_empty(reply, r));
+        self.later((Op::Setxattr, request), work, |r| answer_empty(reply, r));
     }
 
     pub(super) fn get_xattr(&self, request: &Request, ino: u64, name: &OsStr, size: u32, reply: ReplyXattr) {
@@ -29,7 +30,9 @@ impl Adapter {
             return answer_xattr(reply, known, size);
         }
         let fs = self.fs.clone();
-        self.later(request, async move { fs.getxattr(ino, &name).await }, move |r| answer_xattr(reply, r, size));
+        self.later((Op::Getxattr, request), async move { fs.getxattr(ino, &name).await }, move |r| {
+            answer_xattr(reply, r, size)
+        });
     }
 
     pub(super) fn list_xattrs(&self, request: &Request, ino: u64, size: u32, reply: ReplyXattr) {
@@ -37,13 +40,17 @@ impl Adapter {
             return answer_xattr(reply, joined(known), size);
         }
         let fs = self.fs.clone();
-        self.later(request, async move { fs.listxattr(ino).await }, move |r| answer_xattr(reply, joined(r), size));
+        self.later((Op::Listxattr, request), async move { fs.listxattr(ino).await }, move |r| {
+            answer_xattr(reply, joined(r), size)
+        });
     }
 
     pub(super) fn remove_xattr(&self, request: &Request, ino: u64, name: &OsStr, reply: ReplyEmpty) {
         let Some(name) = name.to_str().map(str::to_owned) else { return reply.error(Errno::EOPNOTSUPP) };
         let fs = self.fs.clone();
-        self.later(request, async move { fs.removexattr(ino, &name).await }, |r| answer_empty(reply, r));
+        self.later((Op::Removexattr, request), async move { fs.removexattr(ino, &name).await }, |r| {
+            answer_empty(reply, r)
+        });
     }
 }
 

@@ -27,12 +27,21 @@ pub enum Ask {
     Status,
 }
 
+/// What is still to be stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Files and directories.
+    pub files: usize,
+    /// Bytes of these that the service does not have yet.
+    pub bytes: u64,
+}
+
 /// What the daemon says: one JSON object a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Say {
-    /// So many files are still to be stored.
-    Pending(usize),
+    /// So much is still to be stored.
+    Pending(Left),
     /// Everything was tried; these (path, reason) could not be stored.
     Synced(Vec<(String, String)>),
     /// How the mount is doing.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 /// All of it. Times are seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+// A daemon that was started before an upgrade says less.
+#[serde(default)]
 pub struct Status {
     /// Version of the daemon's program.
     pub version: String,
@@ -26,6 +28,8 @@ pub struct Status {
     pub credentials_from: String,
     /// Memory for data that was read.
     pub cache: Cache,
+    /// What programs asked for, by operation of the kernel.
+    pub operations: BTreeMap<String, Operation>,
     /// Requests by S3 operation.
     pub requests: BTreeMap<String, Requests>,
     /// Second and further attempts.
@@ -103,6 +107,21 @@ pub struct Requests {
     /// Milliseconds of all that have ended.
     pub spent_ms: u64,
     /// How many took up to 2, 5, 10, 25, 50, 100, 250 ms, 1, 5, 30 s, each without the ones before.
+    pub classes: Vec<u64>,
+}
+
+/// Calls of one operation of the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// All, most of which are answered from memory.
+    pub calls: u64,
+    /// Those that wait for their answer now.
+    pub waiting: u64,
+    /// Those that failed by the service, the way to it or the local disk.
+    pub failed: u64,
+    /// Milliseconds of all that had to wait and have ended.
+    pub spent_ms: u64,
+    /// How many took as long as in [`Requests::classes`]; what memory answered is in the first.
     pub classes: Vec<u64>,
 }
 

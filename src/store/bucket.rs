@@ -97,6 +97,16 @@ impl Store {
         call.await.map(|_| ())
     }
 
+    /// Whether the bucket keeps old versions of its objects.
+    pub async fn is_versioned(&self) -> Result<bool> {
+        use aws_sdk_s3::types::BucketVersioningStatus::Enabled;
+        let call =
+            self.request("GetBucketVersioning", "", self.ask_for, ASKING, Extra::default(), |client, exchange| {
+                client.get_bucket_versioning().bucket(self.bucket()).customize().interceptor(exchange).send()
+            });
+        Ok(call.await?.output.status() == Some(&Enabled))
+    }
+
     /// Removes the bucket; [`ErrorKind::NotEmpty`] if anything is in it.
     pub async fn delete_bucket(&self) -> Result<()> {
         let call = self.request("DeleteBucket", "", self.store_for, ASKING, Extra::default(), |client, exchange| {

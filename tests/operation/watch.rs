@@ -130,54 +130,58 @@ fn watch_draws_again_and_again_and_ends_when_nobody_looks() {
     assert!(house.umount(&[]).status.success());
 }
 
-#[test]
-fn doctor_is_content_or_says_what_to_do() {
-    let house = House::new();
-    let options = format!("endpoint={},token_file=token", house.endpoint());
-    let output = house.run(&["doctor", BUCKET, "-o", &options]);
-    let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{output:?}");
-    for line in
-        ["fuse", "kernel", "cache folder", "name", "connection", "clock", "service", "bucket", "writing", "conditions"]
-    {
-        assert!(words.lines().any(|l| l.starts_with("ok  ") && l[5..].starts_with(line)), "{line}: {words}");
-    }
-    // It leaves nothing behind.
-    let pid = house.mount(&[]);
-    assert_eq!(fs::read_dir(house.mountpoint()).unwrap().count(), 0);
-    assert!(house.umount(&[]).status.success() && is_gone(pid));
-
-    let options = "endpoint=http://127.0.0.1:1,token_file=token";
-    let output = house.run(&["doctor", BUCKET, "-o", options]);
-    let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.code() == Some(1) && words.lines().any(|l| l.starts_with("BAD  connection")), "{words}");
-    let output = house.run(&["doctor", "no-bucket", "-o", &format!("endpoint={},token_file=token", house.endpoint())]);
-    let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.code() == Some(1) && words.contains("BAD  bucket") && words.contains("check its spelling"),
-        "{words}"
-    );
-    let output = house.run(&["doctor", BUCKET, "-o", "token_file=nowhere"]);
-    let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.code() == Some(1) && words.contains("BAD  settings"), "{words}");
-    assert!(!words.contains(&house.token));
+/// The command at a terminal of 120 columns: script(1) lends it one, and hands its own input on as keys.
+fn at_a_terminal(house: &House, words: &str) -> Command {
+    let inside = format!("stty columns 120 rows 40; exec {PROGRAM} {words}");
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &inside, "/dev/null"]).env_clear().env("TERM", "xterm-256color");
+    script.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("SHELL", "/bin/sh").current_dir(house.path(""));
+    script.stdin(Stdio::piped()).stdout(Stdio::piped());
+    script
 }
 
 #[test]
-fn doctor_sees_who_may_only_read() {
+fn at_a_terminal_the_watcher_gets_a_picture_and_his_terminal_back() {
     let house = House::new();
-    house.server.as_ref().unwrap().on_request(Box::new(|request| {
-        if request.op == "PutObject" { Fault::Status(403, "AccessDenied") } else { Fault::Pass }
+    house.mount(&[]);
+    fs::write(house.mountpoint().join("a"), vec![1; 300_000]).unwrap();
+    let mut child = at_a_terminal(&house, "status --watch mount").spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let (mut seen, mut buffer) = (String::new(), [0; 4096]);
+    while !(seen.contains("everything is stored") && seen.contains("q ends")) {
+        let len = stdout.read(&mut buffer).unwrap();
+        assert!(len > 0, "{seen}");
+        seen += &String::from_utf8_lossy(&buffer[..len]);
+    }
+    // The other screen of the terminal, with frames.
+    assert!(seen.contains("\x1b[?1049h") && seen.contains('╭') && seen.contains("traffic"), "{seen}");
+    child.stdin.take().unwrap().write_all(b"q").unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success() && rest.contains("\x1b[?1049l"), "{rest}");
+    assert!(house.umount(&[]).status.success());
+}
+
+#[test]
+fn at_a_terminal_umount_shows_how_far_it_is() {
+    let house = House::new();
+    house.mount(&[]);
+    // Attributes are stored a second later, or by umount; and that takes its time here.
+    fs::write(house.mountpoint().join("a"), "x").unwrap();
+    house.server.as_ref().unwrap().on_request(Box::new(|request| match request.op {
+        "CopyObject" => Fault::Delay(Duration::from_secs(4)),
+        _ => Fault::Pass,
     }));
-    let options = format!("endpoint={},token_file=token", house.endpoint());
-    let output = house.run(&["doctor", BUCKET, "-o", &options]);
+    fs::set_permissions(house.mountpoint().join("a"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let output = at_a_terminal(&house, "umount mount").output().unwrap();
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.code() == Some(1) && words.contains("BAD  writing") && words.contains("mount it with ro"),
-        "{words}"
-    );
-    let output = house.run(&["doctor", BUCKET, "-o", &format!("{options},ro")]);
     assert!(output.status.success(), "{output:?}");
+    assert!(words.contains("storing [") && words.contains("1 file, 0 B left"), "{words}");
+    // Without a terminal nothing of the kind.
+    house.mount(&[]);
+    fs::set_permissions(house.mountpoint().join("a"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let output = house.umount(&[]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
 
 #[test]
@@ -203,6 +207,15 @@ fn metrics_are_such_as_prometheus_reads() {
     });
     assert!(put.is_some_and(|line| line.contains("bucket=\"cou-data\"") && !line.ends_with(" 0")), "{body}");
     let infinite = body.lines().any(|line| line.contains("le=\"+Inf\"") && line.contains("PutObject"));
+    let calls = body
+        .lines()
+        .find(|line| line.starts_with("osirisfs_operations_total{") && line.contains("operation=\"write\""));
+    assert!(calls.is_some_and(|line| !line.ends_with(" 0")), "{body}");
+    // A close waits for the service.
+    let flush = body.lines().find(|line| {
+        line.starts_with("osirisfs_operation_duration_seconds_sum{") && line.contains("operation=\"flush\"")
+    });
+    assert!(flush.is_some(), "{body}");
     assert!(infinite && body.contains("# TYPE osirisfs_pending_files gauge"), "{body}");
     assert!(get("/").starts_with("HTTP/1.1 404"));
     assert!(!body.contains(&house.token));

@@ -7,8 +7,8 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream as Client};
 struct Slow;
 
 impl Backlog for Slow {
-    async fn pending(&self) -> usize {
-        2
+    async fn pending(&self) -> Left {
+        Left { files: 2, bytes: 7 }
     }
 
     async fn pending_paths(&self) -> Vec<String> {
@@ -45,7 +45,7 @@ async fn a_client_hears_progress_the_result_and_the_end() {
     tokio::time::sleep(Duration::from_millis(2000)).await;
     control.ended(vec![("b".to_owned(), "quota".to_owned())]).await;
     let heard = client.await.unwrap();
-    assert_eq!(heard.first().map(String::as_str), Some(r#"{"pending":2}"#));
+    assert_eq!(heard.first().map(String::as_str), Some(r#"{"pending":{"files":2,"bytes":7}}"#));
     let last: Vec<&str> = heard.iter().rev().take(2).map(String::as_str).collect();
     assert_eq!(last, [r#"{"ended":[["b","quota"]]}"#, r#"{"synced":[["b","quota"]]}"#]);
 }

@@ -5,7 +5,7 @@ use crate::cli::exit::Failure;
 use crate::config::{Settings, parse};
 use crate::mount::MountError;
 use crate::store::{
-    Body, Condition, ErrorKind, GetRequest, Store, StoreConfig, StoreError, Survey, WriteHeaders, survey,
+    Body, Condition, ErrorKind, GetRequest, Reached, Store, StoreConfig, StoreError, Survey, WriteHeaders, survey,
 };
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,7 @@ async fn ways(settings: &Settings, report: &mut Report) -> bool {
                         Ok(time) => {
                             let words = format!("{} in {:.1} ms", one.address, time.as_secs_f64() * 1e3);
                             report.say("connection", words, Verdict::Good);
+                            tls(settings, name, one, report);
                         }
                         Err(why) => {
                             let remedy = verdict("check the network, and a firewall or proxy on the way");
@@ -78,6 +79,25 @@ async fn ways(settings: &Settings, report: &mut Report) -> bool {
         }
     }
     any
+}
+
+/// Whether the gateway has a certificate that is good for the name.
+fn tls(settings: &Settings, name: &str, one: &Reached, report: &mut Report) {
+    if !name.starts_with("https:") || settings.network.no_tls_verify {
+        return;
+    }
+    match &one.http {
+        Err(error) if error.kind == ErrorKind::Tls => {
+            let remedy = "give the file of its authority with ca_file, or tell the administrator of the service";
+            report.say("tls", format!("{}: {}", one.address, error.message), Verdict::Bad(remedy.to_owned()));
+        }
+        Err(error) if matches!(error.kind, ErrorKind::Timeout | ErrorKind::Unreachable) => {
+            let remedy = "something on the way may let connections through and nothing else";
+            report.say("tls", format!("{}: {}", one.address, error.message), Verdict::Note(remedy.to_owned()));
+        }
+        // It has answered, whatever that was.
+        _ => report.say("tls", format!("{} has a certificate for its name", one.address), Verdict::Good),
+    }
 }
 
 async fn answers(settings: Settings, with_bucket: bool, report: &mut Report) {
@@ -96,32 +116,41 @@ async fn answers(settings: Settings, with_bucket: bool, report: &mut Report) {
     };
     store.find_way().await;
     let begun = Instant::now();
-    let bucket = store.head_bucket().await;
+    let user = store.user_id().await;
     let took = begun.elapsed().as_millis();
     clock(&store, report);
     let name = store.server().unwrap_or_else(|| "does not say what it is".to_owned());
-    match bucket {
-        Err(error) if matches!(error.kind, ErrorKind::NoSuchBucket | ErrorKind::NotFound) && !with_bucket => {
-            report.say("service", format!("{name}, answers in {took} ms"), Verdict::Good);
-            return;
+    match user {
+        Ok(user) => report.say("user", format!("you are {user}"), Verdict::Good),
+        // Some may use a bucket and not ask for their buckets.
+        Err(error) if error.kind == ErrorKind::Denied && with_bucket => {
+            let remedy = "whether the credentials are good shows with the bucket";
+            report.say("user", format!("not told: {error}"), Verdict::Note(remedy.to_owned()));
         }
-        // Without a bucket of one's own this is how RGW answers a good token, too.
-        Err(error) if error.kind == ErrorKind::Denied && !with_bucket => {
-            let remedy = "the credentials were not checked: name a bucket of yours";
-            return report.say("service", format!("{name}, answers in {took} ms"), Verdict::Note(remedy.to_owned()));
+        Err(error) => {
+            let refused = matches!(error.kind, ErrorKind::BadCredentials | ErrorKind::Denied);
+            let what = if refused { "user" } else { "service" };
+            let error = error_of(error);
+            return report.say(what, error.message(), Verdict::Bad(error.remedy()));
         }
+    }
+    report.say("service", format!("{name}, answers in {took} ms"), Verdict::Good);
+    if !with_bucket {
+        return;
+    }
+    match store.head_bucket().await {
         Err(error) => {
             let error = error_of(error);
             return report.say("bucket", error.message(), Verdict::Bad(error.remedy()));
         }
         Ok(info) => {
-            report.say("service", format!("{name}, answers in {took} ms"), Verdict::Good);
             let used = indicatif::DecimalBytes(info.bytes.unwrap_or(0));
             let quota =
                 info.quota_bytes.map(|quota| format!(" of {}", indicatif::DecimalBytes(quota))).unwrap_or_default();
             report.say("bucket", format!("{} may be used; {used}{quota} in it", settings.bucket), Verdict::Good);
         }
     }
+    versions(&store, report).await;
     if settings.read_only {
         return report.say("writing", "not tried: read-only", Verdict::Good);
     }
@@ -138,6 +167,21 @@ fn clock(store: &Store, report: &mut Report) {
         false => Verdict::Good,
     };
     report.say("clock", found, verdict);
+}
+
+/// A versioned bucket grows with every change, and RGW honours no conditions there.
+async fn versions(store: &Store, report: &mut Report) {
+    match store.is_versioned().await {
+        Ok(false) => report.say("versions", "old versions are not kept", Verdict::Good),
+        Ok(true) => {
+            let remedy = "they count for the quota, and two writers at the same moment may not notice each other: \
+                          turn versioning off if it is not needed";
+            report.say("versions", "old versions are kept", Verdict::Note(remedy.to_owned()));
+        }
+        Err(error) => {
+            report.say("versions", format!("not told: {error}"), Verdict::Note("nothing to be done".to_owned()))
+        }
+    }
 }
 
 /// A small object is stored, read and deleted.

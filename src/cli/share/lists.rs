@@ -1,14 +1,11 @@
 //! Sharing by access control lists: the bucket's, and that of each object.
 
+use crate::cli::progress::Progress;
 use crate::store::{Acl, ErrorKind, Grant, Grantee, ListRequest, Result, Store, StoreError};
 use futures::stream::StreamExt;
-use std::io::IsTerminal;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Objects that are worked on at the same time.
 const ABREAST: usize = 32;
-/// The progress is shown after so many objects.
-const STEP: usize = 100;
 
 /// How the walk over all objects ended.
 #[derive(Debug, Default)]
@@ -45,36 +42,29 @@ pub fn changed(acl: &Acl, user: &str, permissions: &[&str]) -> Option<Acl> {
 /// question: the command can be broken off and repeated.
 pub async fn walk(store: &Store, prefix: &str, user: &str, permissions: &[&str]) -> Result<Walked> {
     let mut walked = Walked::default();
-    let done = AtomicUsize::new(0);
+    let mut progress = Progress::default();
+    // Of a folder it is not known.
+    let all = if prefix.is_empty() { store.head_bucket().await.ok().and_then(|info| info.objects) } else { None };
     let mut from = None;
     loop {
         let page = store.list(ListRequest { prefix: prefix.to_owned(), from, ..ListRequest::default() }).await?;
         let keys = page.objects.into_iter().map(|object| object.key);
-        let each = futures::stream::iter(keys).map(|key| {
-            let done = &done;
-            async move {
-                let changed = one(store, &key, user, permissions).await;
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1);
-                (key, changed)
-            }
-        });
-        let results: Vec<_> = each.buffer_unordered(ABREAST).collect().await;
-        for (key, result) in results {
+        let mut each = futures::stream::iter(keys)
+            .map(|key| async move { (one(store, &key, user, permissions).await, key) })
+            .buffer_unordered(ABREAST);
+        while let Some((result, key)) = each.next().await {
             walked.objects += 1;
+            progress.done("objects", walked.objects as u64, all);
             match result {
                 Ok(changed) => walked.changed += usize::from(changed),
                 Err(error) if error.kind == ErrorKind::Denied => walked.refused.push((key, error)),
                 // Removed meanwhile.
                 Err(error) if error.is_not_found() => {}
-                Err(error) => {
-                    progress_end();
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
         from = page.next;
         if from.is_none() {
-            progress_end();
             return Ok(walked);
         }
     }
@@ -89,18 +79,6 @@ async fn one(store: &Store, key: &str, user: &str, permissions: &[&str]) -> Resu
     match changed(&acl, user, permissions) {
         Some(acl) => store.put_acl(key, &acl).await.map(|()| true),
         None => Ok(false),
-    }
-}
-
-fn progress(done: usize) {
-    if done.is_multiple_of(STEP) && std::io::stderr().is_terminal() {
-        eprint!("\r{done} objects");
-    }
-}
-
-fn progress_end() {
-    if std::io::stderr().is_terminal() {
-        eprint!("\r\x1b[K");
     }
 }
 
