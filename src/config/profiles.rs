@@ -70,7 +70,7 @@ impl Profiles {
 
     fn read(&self) -> Result<ini::Ini, ConfigError> {
         let Some(text) = key_files::text(&self.path)? else { return Ok(ini::Ini::new()) };
-        private::refuse_if_others_can_read(&self.path)?;
+        private::refuse_if_others_can_read(&self.path, private::For::OwnerOrGroupOfRoot)?;
         aws_files::ini(&text, &self.path)
     }
 
