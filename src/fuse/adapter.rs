@@ -282,8 +282,8 @@ impl Filesystem for Adapter {
         self.later(request, async move { fs.space(ino.0).await }, |result| match result {
             Ok(space) => {
                 const UNIT: u64 = 4096;
-                let (all, free) = (space.bytes / UNIT, space.free / UNIT);
-                reply.statfs(all, free, free, space.files, space.files_free, UNIT as u32, 255, UNIT as u32);
+                let [all, free, available] = [space.bytes, space.free, space.available].map(|bytes| bytes / UNIT);
+                reply.statfs(all, free, available, space.files, space.files_free, UNIT as u32, 255, UNIT as u32);
             }
             Err(error) => reply.error(errno(&error)),
         });
