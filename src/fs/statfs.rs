@@ -137,7 +137,7 @@ impl Top {
         let asked = Instant::now();
         let space = match self.store.with_deadline(PATIENCE).usage().await {
             Ok(usage) => Space::of_all(&usage),
-            // Amazon has no such request. An answer is needed all the same: the mount itself asks at its start.
+            // Amazon has no such request, and df of a mount should not fail.
             Err(error) => {
                 tracing::debug!(%error, "the use of all buckets is not known");
                 known.map_or_else(|| Space::of_all(&Usage::default()), |(_, space)| space)
