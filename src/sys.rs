@@ -13,16 +13,35 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, io};
 
+fn alone() -> io::Result<()> {
+    match std::fs::read_dir("/proc/self/task")?.count() {
+        1 => Ok(()),
+        threads => Err(io::Error::other(format!("not in a process of {threads} threads"))),
+    }
+}
+
 /// Splits the process in two. Refused when it has more than one thread: in the child the others would be missing
 /// together with the locks that they hold.
 pub fn fork() -> io::Result<ForkResult> {
-    let threads = std::fs::read_dir("/proc/self/task")?.count();
-    if threads != 1 {
-        return Err(io::Error::other(format!("cannot fork a process of {threads} threads")));
-    }
+    alone()?;
     // SAFETY: there is one thread, so no lock (of the allocator, of standard output) is held by anybody else and the
     // child may go on as an ordinary program.
     Ok(unsafe { nix::unistd::fork() }?)
+}
+
+/// Empties a variable of the environment in the very memory where the kernel has put it: /proc/PID/environ shows that
+/// memory for as long as the process lives. Refused when there is more than one thread, which might be reading it.
+pub fn wipe_variable(name: &CStr) -> io::Result<()> {
+    alone()?;
+    // SAFETY: there is one thread, so nobody else reads or changes the environment. getenv(3) gives null or a string that
+    // ends in a zero byte and lies in writable memory of this process; its bytes up to there are ours to change.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        if !value.is_null() {
+            std::ptr::write_bytes(value, 0, libc::strlen(value));
+        }
+    }
+    Ok(())
 }
 
 /// Takes over a descriptor that a message of a Unix socket (SCM_RIGHTS) brought.

@@ -253,6 +253,14 @@ fn a_common_name_that_dies_is_left_for_a_site_and_taken_again() {
     gateways.kill(1);
     mount.again();
     assert_eq!(fs::read_to_string(mount.path("b")).unwrap(), "by the campus name");
+    // As does sharing.
+    let config = gateways.service.folder().join(".config/osirisfs");
+    fs::create_dir_all(&config).unwrap();
+    support::write_secret(&config.join("config.toml"), &sites);
+    let ways = ["--site", "common,campus", "--resolve", &common, "--resolve", &campus, "--token-file", "token"];
+    let output = gateways.command(&[&["share", gateways.service.bucket().0], &ways[..]].concat(), &[]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("belongs to alice_um"), "{output:?}");
+    fs::remove_file(config.join("config.toml")).unwrap();
     // One site alone is not left.
     let words = ["mount", "--config", "sites", "--site", "common", "--resolve", &common, "--token-file", "token"];
     let at = gateways.service.folder().join("other");

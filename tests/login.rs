@@ -76,6 +76,22 @@ fn login_keeps_the_token_and_mount_needs_nothing_more() {
     assert!(words_of(&house.run(&["logout"])).contains("not logged in"));
 }
 
+/// Names of new buckets must begin with it.
+#[test]
+fn a_profile_knows_the_cou() {
+    let house = House::new();
+    let endpoint = house.endpoint();
+    assert!(house.give(&["login", "--endpoint", &endpoint, "--cou", "um"], &house.token).status.success());
+    let shown = out(&house.run(&["config", "--show"]));
+    assert!(shown.lines().any(|line| line.starts_with("cou = \"um\"") && line.contains("# profile")), "{shown}");
+    let mount = house.run(&["mount", "mount"]);
+    assert!(mount.status.success(), "{mount:?}");
+    let refused = fs::create_dir(house.mountpoint().join("wsu-data")).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(libc::EINVAL));
+    fs::create_dir(house.mountpoint().join("um-data")).unwrap();
+    assert!(house.umount(&[]).status.success());
+}
+
 #[test]
 fn one_person_may_have_several_tokens() {
     let house = House::new();
@@ -199,6 +215,8 @@ fn a_token_that_is_refused_for_good_is_told_once_and_the_mount_stays() {
     assert!(began.elapsed() < Duration::from_secs(8), "each waits anew: {:?}", began.elapsed());
     assert!(house.in_table().is_some() && !is_gone(pid));
     assert_eq!(house.lines("does not accept the token or key"), 1, "{}", house.log());
+    let status = out(&house.run(&["status", "mount"]));
+    assert!(status.contains("it has refused the token or key for"), "{status}");
 
     house.let_in(&[alice(&house.token)]);
     assert_eq!(errno_of_list(&house), Some(libc::ENOENT));
@@ -231,7 +249,8 @@ fn a_token_that_worked_is_believed_for_a_while() {
 fn a_program_of_the_profile_is_asked_again() {
     let house = House::new();
     fs::create_dir(house.path(".aws")).unwrap();
-    let print = "#!/bin/sh\nprintf '{\"Version\":1,\"AccessKeyId\":\"%s\"}' $(cat \"$(dirname \"$0\")/token\")\n";
+    // It also tells what it was given.
+    let print = "#!/bin/sh\ncat /proc/$$/environ /proc/$$/cmdline >\"$(dirname \"$0\")/seen\"\nprintf '{\"Version\":1,\"AccessKeyId\":\"%s\"}' $(cat \"$(dirname \"$0\")/token\")\n";
     house.secret("print", print);
     fs::set_permissions(house.path("print"), fs::Permissions::from_mode(0o700)).unwrap();
     let config = format!(
@@ -240,11 +259,15 @@ fn a_program_of_the_profile_is_asked_again() {
         house.endpoint()
     );
     fs::write(house.path(".aws/config"), config).unwrap();
-    let mount = house.run(&["mount", "--profile", "p", BUCKET, "mount"]);
+    let mut mount = house.command(&["mount", "--profile", "p", BUCKET, "mount"]);
+    let mount = mount.env("OSIRIS_TOKEN", &house.token).output().unwrap();
     assert!(mount.status.success(), "{mount:?}");
     house.let_in(&[alice(RENEWED)]);
     house.secret("token", RENEWED);
     // It is not run more often than every ten seconds.
     assert_eq!(errno_of_list(&house), Some(libc::ENOENT));
+    // What the daemon starts does not find in its environment what the mount was given in its own.
+    let seen = fs::read_to_string(house.path("seen")).unwrap();
+    assert!(seen.contains("PATH=") && !seen.contains(&house.token) && !seen.contains(RENEWED), "{seen}");
     assert!(house.umount(&[]).status.success());
 }

@@ -4,6 +4,8 @@
 
 #[path = "command/house.rs"]
 mod house;
+#[path = "command/secrets.rs"]
+mod secrets;
 
 use house::*;
 use osirisfs::mount::control;
@@ -264,21 +266,6 @@ fn two_signals_end_a_daemon_whose_service_is_gone_and_the_log_names_the_files() 
     assert!(house.in_table().is_none());
     let log = fs::read_to_string(house.path("log")).unwrap();
     assert!(log.lines().any(|line| line.contains("NOT STORED") && line.contains("lost.txt")), "{log}");
-}
-
-#[test]
-fn the_token_is_nowhere_to_be_seen() {
-    let house = House::new();
-    let pid = house.mount(&["--log", "trace", "--log-file", "log"]);
-    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
-    fs::read_dir(house.mountpoint()).unwrap().count();
-    assert!(house.umount(&[]).status.success());
-    let log = fs::read(house.path("log")).unwrap();
-    assert!(!log.is_empty());
-    for (what, bytes) in [("arguments", arguments), ("log", log)] {
-        let seen = bytes.windows(house.token.len()).any(|window| window == house.token.as_bytes());
-        assert!(!seen, "the token is in the {what}");
-    }
 }
 
 #[test]

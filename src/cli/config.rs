@@ -2,6 +2,7 @@
 
 use super::effective::{self, Said};
 use super::exit::Failure;
+use super::speak;
 use crate::config::{Env, Origin, sites};
 use std::io::Write;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub struct Args {
 
 /// Prints.
 pub fn run(args: Args) -> Result<(), Failure> {
+    speak::hide_memory();
     let env = Env::of_process();
     // A name that no section can have.
     let bucket = args.bucket.as_deref().unwrap_or("_");
@@ -56,8 +58,19 @@ fn shown(said: &Said, env: &Env) -> Result<String, Failure> {
     let endpoint = (!by_site).then(|| (service.endpoint, place.clone()));
     let site = by_site.then(|| (service.site.unwrap_or_else(|| sites::AUTO.to_owned()), place));
     let ca = service.ca_file.map(|path| (path.display().to_string(), ca_file));
-    let found_elsewhere =
-        [("endpoint", endpoint), ("site", site), ("region", Some((service.region, region))), ("ca_file", ca)];
+    let cou = match (options.cou.is_none(), profile.cou) {
+        (true, Some(cou)) => {
+            Some((cou, Origin::Profile(options.reach.profile.clone().unwrap_or_else(|| "in use".to_owned()))))
+        }
+        _ => None,
+    };
+    let found_elsewhere = [
+        ("endpoint", endpoint),
+        ("site", site),
+        ("region", Some((service.region, region))),
+        ("ca_file", ca),
+        ("cou", cou),
+    ];
     let mut lines = Vec::new();
     for arg in super::mount_command().get_arguments().filter(|arg| !arg.is_hide_set()) {
         let Some(long) = arg.get_long().filter(|long| !matches!(*long, "help" | "config")) else { continue };

@@ -9,8 +9,11 @@ use crate::fs::{self, Volumes};
 use crate::fuse::{self, Mounted};
 use crate::mount::daemon::Ready;
 use crate::mount::{MountError, check, control, device, table, tune, unmount};
-use crate::store::{ErrorKind, Store, StoreConfig, StoreError};
+use crate::store::{Credentials, ErrorKind, Store, StoreConfig, StoreError};
+use crate::sys;
 use nix::sys::stat::{Mode, umask};
+use std::ffi::CString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +39,7 @@ const OPENING: Duration = Duration::from_secs(30);
 ///
 /// At SIGUSR1 `again` reads the options and files once more; what can be changed while mounted is then changed.
 pub fn run(settings: Settings, ready: Ready, again: Again) -> u8 {
+    forget_environment(&settings.credentials);
     let runtime = match prepare(&settings) {
         Ok(runtime) => runtime,
         Err(failure) => return give_up(ready, failure),
@@ -44,6 +48,26 @@ pub fn run(settings: Settings, ready: Ready, again: Again) -> u8 {
     // Requests that nobody waits for any more do not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
+}
+
+/// Takes the credentials out of the environment, where /proc/PID/environ and each program that is started from here
+/// would show them.
+fn forget_environment(credentials: &Credentials) {
+    let Credentials { access_key, secret_key } = credentials;
+    let pair = format!("{access_key}:{secret_key}");
+    for (name, value) in std::env::vars_os() {
+        let value = value.as_bytes().trim_ascii();
+        // A secret may be a common word, as good as any other where a token is the key.
+        let shows = value == access_key.as_bytes()
+            || value == pair.as_bytes()
+            || (name == "AWS_SECRET_ACCESS_KEY" && value == secret_key.as_bytes());
+        if shows
+            && let Ok(name) = CString::new(name.into_vec())
+            && let Err(e) = sys::wipe_variable(&name)
+        {
+            eprintln!("osirisfs: warning: the token stays in the environment of the daemon: {e}");
+        }
+    }
 }
 
 fn prepare(settings: &Settings) -> Result<tokio::runtime::Runtime, Failure> {

@@ -5,6 +5,7 @@ mod service;
 
 use super::effective;
 use super::exit::{FAILED, Failure};
+use super::speak;
 use crate::config::{Env, resolve};
 use std::io::Write;
 use std::path::PathBuf;
@@ -58,6 +59,7 @@ impl Report {
 pub fn run(args: Args) -> Result<(), Failure> {
     let mut report = Report { colours: console::colors_enabled(), bad: 0 };
     machine::look(&mut report);
+    speak::hide_memory();
     let env = Env::of_process();
     // A name that no bucket can have on its own, where none was given.
     let source = args.bucket.as_deref().unwrap_or("no-bucket-was-given");

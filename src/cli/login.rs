@@ -14,6 +14,10 @@ pub struct LoginArgs {
     /// Ask for an access key and a secret key in place of a token
     #[arg(long)]
     keys: bool,
+
+    /// Your COU, with whose name those of your buckets begin: kept in the profile, for mkdir in a mount of all buckets
+    #[arg(long, value_name = "NAME")]
+    cou: Option<String>,
 }
 
 /// Asks for the token, unless an option says where it is; tries it; keeps it.
@@ -38,7 +42,7 @@ pub fn login(args: LoginArgs) -> Result<(), Failure> {
             service.endpoint
         )));
     }
-    own.save(&id, &credentials, &service.to_keep())?;
+    own.save(&id, &credentials, &Profile { cou: args.cou, ..service.to_keep() })?;
     println!("You are {id} at {}.", service.endpoint);
     println!("Your credentials are kept in {}, profile {id}.", own.path().display());
     let several = own.names()?.len() > 1;

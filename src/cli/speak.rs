@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// Whoever types a command waits no longer.
-const PATIENCE: Duration = Duration::from_secs(9);
+pub const PATIENCE: Duration = Duration::from_secs(9);
 
 /// A name that does not resolve or a port that is closed is told after this time.
 const REFUSAL: Duration = Duration::from_secs(3);

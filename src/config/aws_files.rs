@@ -25,6 +25,8 @@ pub struct Profile {
     pub endpoint: Option<String>,
     /// `site`, which osirisfs login writes.
     pub site: Option<String>,
+    /// `cou`, which osirisfs login writes.
+    pub cou: Option<String>,
     /// `region`
     pub region: Option<String>,
     /// `ca_bundle`
@@ -125,6 +127,7 @@ impl Profile {
         }
         self.endpoint = self.endpoint.take().or_else(|| get("endpoint_url"));
         self.site = self.site.take().or_else(|| get("site"));
+        self.cou = self.cou.take().or_else(|| get("cou"));
         self.region = self.region.take().or_else(|| get("region"));
         self.ca_file = self.ca_file.take().or_else(|| get("ca_bundle").map(PathBuf::from));
         self.process = self.process.take().or_else(|| get("credential_process"));

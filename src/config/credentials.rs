@@ -12,7 +12,7 @@
 //! an empty secret.
 
 use super::aws_files::{AwsFiles, Profile};
-use super::private::refuse_if_others_can_read;
+use super::private::{For, refuse_if_others_can_read};
 use super::profiles::Profiles;
 use super::{ConfigError, Env, key_files, process};
 use crate::store::Credentials;
@@ -173,7 +173,7 @@ fn from_profile(profile: &Profile, name: &str) -> Result<Option<Found>, ConfigEr
     if matches!(profile.other_way, Some("aws_session_token" | "access_token")) {
         return Err(temporary(&from));
     }
-    refuse_if_others_can_read(path)?;
+    refuse_if_others_can_read(path, For::OwnerOrGroupOfRoot)?;
     let secret_key = profile.secret_key.clone().unwrap_or_default();
     let credentials = checked(access_key, &secret_key, &from)?;
     Ok(Some(Found { credentials, from, profile: profile.clone(), by_program: false }))
@@ -212,7 +212,7 @@ fn read_token_file(path: &Path) -> Result<Credentials, ConfigError> {
             "it must be a file that belongs to you and has mode 0600",
         ),
     })?;
-    refuse_if_others_can_read(path)?;
+    refuse_if_others_can_read(path, For::OwnerOrGroupOfRoot)?;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     let Some(line) = line else {
         return Err(ConfigError::new(

@@ -31,7 +31,7 @@ pub struct Options {
     #[arg(long, value_name = "BUCKET", help_heading = BUCKETS)]
     pub also: Vec<String>,
 
-    /// Your COU: names of new buckets must begin with it
+    /// Your COU: names of new buckets must begin with it [default: the profile's]
     #[arg(long, value_name = "NAME", help_heading = BUCKETS)]
     pub cou: Option<String>,
 

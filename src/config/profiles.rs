@@ -49,6 +49,7 @@ impl Profiles {
             for (key, value) in [
                 ("endpoint_url", &service.endpoint),
                 ("site", &service.site),
+                ("cou", &service.cou),
                 ("region", &service.region),
                 ("ca_bundle", &ca_file),
             ] {
@@ -70,7 +71,7 @@ impl Profiles {
 
     fn read(&self) -> Result<ini::Ini, ConfigError> {
         let Some(text) = key_files::text(&self.path)? else { return Ok(ini::Ini::new()) };
-        private::refuse_if_others_can_read(&self.path)?;
+        private::refuse_if_others_can_read(&self.path, private::For::OwnerOrGroupOfRoot)?;
         aws_files::ini(&text, &self.path)
     }
 
@@ -109,7 +110,8 @@ mod tests {
         let own = Profiles::of(&Env::made_up(&[], home.path())).unwrap();
         assert!(own.names().unwrap().is_empty() && !own.forget("alice_um").unwrap());
         let keys = |access: &str, secret: &str| Credentials { access_key: access.into(), secret_key: secret.into() };
-        let service = Profile { endpoint: Some("http://127.0.0.1:1".into()), ..Profile::default() };
+        let (endpoint, cou) = (Some("http://127.0.0.1:1".into()), Some("um".into()));
+        let service = Profile { endpoint, cou, ..Profile::default() };
         own.save("alice_um", &keys("QUJD+/8=", ""), &service).unwrap();
         own.save("dave_vai", &keys("K", r#"a"\#;=b"#), &Profile::default()).unwrap();
         own.save("alice_um", &keys("QUJE+/8=", ""), &service).unwrap();
@@ -118,7 +120,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let alice = own.profile("alice_um").unwrap();
         assert_eq!((alice.access_key.as_deref(), alice.secret_key), (Some("QUJE+/8="), None));
-        assert_eq!(alice.endpoint.as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!((alice.endpoint.as_deref(), alice.cou.as_deref()), (Some("http://127.0.0.1:1"), Some("um")));
         assert_eq!(own.profile("dave_vai").unwrap().secret_key.as_deref(), Some(r#"a"\#;=b"#));
         assert!(own.forget("alice_um").unwrap() && !own.forget("alice_um").unwrap());
         assert_eq!(own.names().unwrap(), ["dave_vai"]);

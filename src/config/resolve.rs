@@ -42,7 +42,7 @@ pub fn resolve(options: &Options, kernel: MountFlags, env: &Env) -> Result<Setti
         copy_limit: options.copy_limit,
         conflict: options.conflict,
         also: options.also.clone(),
-        cou: options.cou.clone(),
+        cou: options.cou.clone().or(found.profile.cou),
         // A placement alone is of the default zone group.
         placement: options
             .placement

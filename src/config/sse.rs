@@ -1,10 +1,10 @@
 //! The file of a customer's key for SSE-C.
 
 use super::ConfigError;
+use super::private::{For, refuse_if_others_can_read};
 use crate::store::SseKey;
 use base64::Engine;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Longest file that may hold a key: its base64 form and some blanks.
@@ -17,13 +17,7 @@ pub fn read(path: &Path) -> Result<SseKey, ConfigError> {
         ConfigError::new(format!("the key file {shown} cannot be read: {e}"), "correct --sse-c-key-file")
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(ConfigError::new(
-            format!("the key file {shown} can be read by others"),
-            format!("chmod 600 {shown}"),
-        ));
-    }
+    refuse_if_others_can_read(path, For::Owner)?;
     let mut bytes = Vec::new();
     file.take(LONGEST).read_to_end(&mut bytes).map_err(unreadable)?;
     let key = <[u8; 32]>::try_from(bytes.as_slice()).ok().or_else(|| {
@@ -41,6 +35,7 @@ pub fn read(path: &Path) -> Result<SseKey, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn keys_are_bytes_or_base64_and_private() {

@@ -147,7 +147,7 @@ impl Large {
             let piece = &data[(range.start - offset) as usize..(range.end - offset) as usize];
             let number = range.start / CHUNK;
             if !self.append(number, range.start % CHUNK, piece, room) {
-                self.to_file(number, room)?;
+                self.move_to_file(number, room)?;
                 self.filed.insert(number);
                 self.file(room)?.write_all_at(piece, range.start)?;
             }
@@ -176,7 +176,7 @@ impl Large {
     }
 
     /// Moves a chunk out of memory: there bytes can be appended but not changed.
-    fn to_file(&mut self, number: u64, room: Room<'_>) -> io::Result<()> {
+    fn move_to_file(&mut self, number: u64, room: Room<'_>) -> io::Result<()> {
         if let Some(chunk) = self.memory.get(&number) {
             let (filled, len) = (chunk.filled.clone(), chunk.len);
             self.file(room)?.write_all_at(filled.slab.get(0..len as usize), number * CHUNK)?;

@@ -12,6 +12,8 @@ use std::time::{Instant, SystemTime};
 const NO_TAIL: u64 = 4 * 1024 * 1024;
 /// Size of the parts of a copy beyond that.
 const COPY_PART: u64 = 512 << 20;
+/// The most parts that an upload can have.
+const PARTS_MAX: u64 = 10_000;
 
 impl Fs {
     /// Stores the attributes. The caller holds the tree and the inode's gate.
@@ -150,7 +152,8 @@ impl Fs {
         with: &WriteHeaders,
     ) -> Result<Stored> {
         let id = self.create_upload(target, with).await?;
-        let count = object.size.div_ceil(COPY_PART.min(self.options.copy_limit)).max(1);
+        let part = COPY_PART.min(self.options.copy_limit).max(object.size.div_ceil(PARTS_MAX));
+        let count = object.size.div_ceil(part).max(1);
         let length = object.size.div_ceil(count);
         let parts = futures::stream::iter(0..count)
             .map(|n| {

@@ -97,7 +97,7 @@ pub struct Fs {
     parts: Arc<Semaphore>,
     heads: statahead::Heads,
     uploads: uploads::Uploads,
-    space: Ranked<LEAF, Option<(Instant, Space)>>,
+    space: Ranked<LEAF, statfs::Known>,
     facts: Ranked<LEAF, acl::BucketFacts>,
     hidden: std::sync::atomic::AtomicUsize,
     /// The last thing that was to be stored was stored.
@@ -177,7 +177,7 @@ impl Fs {
             parts: house.parts,
             heads: statahead::Heads::default(),
             uploads: uploads::Uploads::default(),
-            space: Ranked::new(Some((asked, Space::of(&info)))),
+            space: Ranked::new(Fs::first_space(asked, &info)),
             facts: Ranked::new(acl::BucketFacts::default()),
             hidden: Default::default(),
             own: info.own,

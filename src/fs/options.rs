@@ -6,6 +6,10 @@ use base64::Engine;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// An object that is encrypted with the user's key is copied by parts from this size on: RGW before 20 copies no such
+/// object whole, but parts of it, so that only smaller ones are fetched and sent again.
+const WHOLE_WITH_KEY: u64 = 16 << 20;
+
 /// Options of a mounted bucket, fixed for its life.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -63,7 +67,10 @@ impl Options {
             listing_only: settings.metadata == Metadata::Listing,
             cache_size: settings.cache_size,
             scratch,
-            copy_limit: settings.copy_limit,
+            copy_limit: match &settings.sse_c {
+                Some(_) => settings.copy_limit.min(WHOLE_WITH_KEY),
+                None => settings.copy_limit,
+            },
             exclusive_create: settings.exclusive_create,
             conflict: settings.conflict,
             me: user_of(&settings.credentials.access_key),

@@ -18,7 +18,8 @@ const DOTS: usize = 2;
 pub struct Top {
     options: Options,
     /// Of no bucket: asks what concerns the user.
-    store: Store,
+    pub(super) store: Store,
+    pub(super) space: Ranked<LEAF, super::statfs::Known>,
     house: House,
     /// Buckets in use, by name.
     open: Ranked<LEAF, HashMap<String, Arc<Fs>>>,
@@ -44,6 +45,7 @@ impl Top {
         Ok(Arc::new(Top {
             options,
             store,
+            space: Ranked::new(None),
             house,
             open: Ranked::new(HashMap::new()),
             opening: tokio::sync::Mutex::new(()),

@@ -320,7 +320,7 @@ impl Volumes {
     /// The numbers for statfs(2).
     pub async fn space(&self, ino: u64) -> Result<Space> {
         match self.top(ino) {
-            Some(_) => Ok(Space::unlimited()),
+            Some(top) => Ok(top.space().await),
             None => self.bucket(ino).await?.space().await,
         }
     }

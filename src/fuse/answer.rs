@@ -49,8 +49,8 @@ pub(super) fn answer_space(reply: ReplyStatfs, result: Result<Space>) {
     const UNIT: u64 = 4096;
     match result {
         Ok(space) => {
-            let (all, free) = (space.bytes / UNIT, space.free / UNIT);
-            reply.statfs(all, free, free, space.files, space.files_free, UNIT as u32, 255, UNIT as u32);
+            let [all, free, available] = [space.bytes, space.free, space.available].map(|bytes| bytes / UNIT);
+            reply.statfs(all, free, available, space.files, space.files_free, UNIT as u32, 255, UNIT as u32);
         }
         Err(error) => reply.error(errno(&error)),
     }

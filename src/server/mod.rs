@@ -28,9 +28,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use auth::Users;
-use backend::{Append, Backend, Service};
+use backend::{Backend, Route, Service};
 use http::Front;
 
+pub use backend::QuotaOf;
 pub use fault::{Fault, Hook, RequestInfo};
 pub use log::{Entry, RequestLog};
 
@@ -168,7 +169,7 @@ impl Server {
         let mut builder = S3ServiceBuilder::new(Service(backend.clone()));
         builder.set_auth(Auth(users.clone()));
         builder.set_access(LetThrough);
-        builder.set_route(Append(backend.clone()));
+        builder.set_route(Route(backend.clone()));
         let front = Arc::new(Front {
             service: builder.build(),
             users,
@@ -236,6 +237,11 @@ impl Server {
     /// From now on these and no others may log in; what they own stays.
     pub fn set_users(&self, users: &[User]) {
         self.front.users.set(users);
+    }
+
+    /// Sets or takes away a quota, in bytes. It is not kept on disk.
+    pub fn set_quota(&self, of: QuotaOf, bytes: Option<u64>) {
+        self.backend.set_quota(of, bytes);
     }
 
     /// Ends it: open requests may finish for a short time, then all connections are closed.

@@ -39,6 +39,7 @@ impl Operation {
         let has = |name: &str| value(name).is_some();
         let copies = headers.contains_key("x-amz-copy-source");
         let name = match (method.as_str(), bucket.is_empty(), key.is_empty()) {
+            ("GET", true, _) if has("usage") => "GetUsage",
             ("GET" | "HEAD", true, _) => "ListBuckets",
             ("HEAD", false, true) => "HeadBucket",
             ("GET", false, true) if has("acl") => "GetBucketAcl",
@@ -93,6 +94,7 @@ mod tests {
     fn names_as_in_s3() {
         let is = |name, bucket: &str, key: &str| (name, bucket.to_owned(), key.to_owned());
         assert_eq!(of("GET", "/", ""), is("ListBuckets", "", ""));
+        assert_eq!(of("GET", "/", "usage"), is("GetUsage", "", ""));
         assert_eq!(of("GET", "/b", "list-type=2&prefix=a%2Fb+c"), is("ListObjectsV2", "b", "a/b c"));
         assert_eq!(of("GET", "/b/", "prefix=x"), is("ListObjects", "b", "x"));
         assert_eq!(of("PUT", "/b//k%C3%A9", ""), is("PutObject", "b", "/ké"));

@@ -117,13 +117,14 @@ impl Store {
 }
 
 fn info(answer: &Answer) -> BucketInfo {
-    // -1, or silence: no quota.
-    let quota = |bucket: &str, user: &str| answer.number(bucket).or_else(|| answer.number(user));
     BucketInfo {
         objects: answer.number("x-rgw-object-count"),
         bytes: answer.number("x-rgw-bytes-used"),
-        quota_bytes: quota("x-rgw-quota-bucket-size", "x-rgw-quota-user-size"),
-        quota_objects: quota("x-rgw-quota-bucket-objects", "x-rgw-quota-user-objects"),
+        // -1, or silence: no quota.
+        quota_bytes: answer.number("x-rgw-quota-bucket-size"),
+        quota_objects: answer.number("x-rgw-quota-bucket-objects"),
+        user_quota_bytes: answer.number("x-rgw-quota-user-size"),
+        user_quota_objects: answer.number("x-rgw-quota-user-objects"),
         own: answer.header("x-rgw-quota-max-buckets").is_some(),
         server: answer.header("server").map(str::to_owned),
     }

@@ -29,11 +29,13 @@ pub(super) struct Extra {
     pub(super) headers: Arc<HeaderList>,
     /// Added to the query (`read-stats`).
     pub(super) query: Option<&'static str>,
+    /// Path and query in place of the SDK's (`/?usage`).
+    pub(super) target: Option<&'static str>,
 }
 
 impl From<HeaderList> for Extra {
     fn from(headers: HeaderList) -> Extra {
-        Extra { headers: Arc::new(headers), query: None }
+        Extra { headers: Arc::new(headers), ..Extra::default() }
     }
 }
 
@@ -114,6 +116,13 @@ impl Intercept for Exchange {
         let request = context.request_mut();
         for (name, value) in self.extra.headers.iter() {
             request.headers_mut().try_insert(name.clone(), value.clone())?;
+        }
+        if let Some(target) = self.extra.target {
+            let uri = request.uri();
+            let host = uri.find("://").map_or(0, |at| at + 3);
+            let end = uri[host..].find(['/', '?']).map_or(uri.len(), |at| host + at);
+            let uri = format!("{}{target}", &uri[..end]);
+            request.set_uri(uri)?;
         }
         if let Some(query) = self.extra.query {
             let uri = request.uri();

@@ -39,6 +39,7 @@ mod survey;
 mod tls;
 mod types;
 mod upload_body;
+mod usage;
 mod write;
 
 pub use body::{Body, Segment};
@@ -50,6 +51,7 @@ pub use meter::{BOUNDS_MS, Metered, OpStats, Trouble};
 pub use sse::SseKey;
 pub use survey::{Reached, Survey, survey};
 pub use types::*;
+pub use usage::Usage;
 
 use ::aws_sdk_s3::Client;
 use ::aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};

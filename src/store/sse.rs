@@ -52,6 +52,8 @@ impl Store {
         let Some(key) = &self.sse else { return extra };
         let prefixes: &[&str] = match op {
             "PutObject" | "GetObject" | "HeadObject" | "CreateMultipartUpload" | "UploadPart" => &[PLAIN],
+            // RGW 20 completes nothing without it, 16 and 18 do not look at it.
+            "CompleteMultipartUpload" => &[PLAIN],
             "CopyObject" | "UploadPartCopy" => &[PLAIN, SOURCE],
             _ => return extra,
         };
@@ -74,7 +76,8 @@ impl Store {
         error
     }
 
-    /// An object's bytes on local disk, to be sent again: RGW before 20 copies nothing that is encrypted in this way.
+    /// An object's bytes on local disk, to be sent again: RGW before 20 copies nothing that is encrypted in this way (but it
+    /// does copy parts of it: 16.2, 18.2, 20.2).
     pub(super) async fn fetched(&self, key: &str, request: GetRequest) -> Result<(ObjectInfo, Range<u64>, Body)> {
         let local = |e: std::io::Error| StoreError::local(ErrorKind::Server, "GetObject", format!("local disk: {e}"));
         let mut body = self.get(key, request).await?;

@@ -228,10 +228,14 @@ pub struct BucketInfo {
     pub objects: Option<u64>,
     /// Bytes in the bucket.
     pub bytes: Option<u64>,
-    /// The bucket's quota in bytes, else the user's.
+    /// The bucket's quota in bytes.
     pub quota_bytes: Option<u64>,
-    /// The bucket's quota in objects, else the user's.
+    /// The bucket's quota in objects.
     pub quota_objects: Option<u64>,
+    /// The quota in bytes of all buckets of its owner together.
+    pub user_quota_bytes: Option<u64>,
+    /// The quota in objects of all buckets of its owner together.
+    pub user_quota_objects: Option<u64>,
     /// The bucket is the asker's own: RGW tells only the owner about quotas.
     pub own: bool,
     /// The `Server` header.

@@ -32,6 +32,7 @@ macro_rules! each_case {
             copies,
             access_control_lists,
             buckets_and_policies,
+            all_buckets_together,
             tags,
             deleting_many,
             one_request_each,

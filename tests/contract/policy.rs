@@ -104,3 +104,22 @@ pub async fn buckets_and_policies(target: &Target) {
     alice.delete_many(&["k".into(), "d/k".into()]).await.unwrap();
     alice.delete_bucket().await.unwrap();
 }
+
+/// What all buckets of a user come to is counted when it is asked.
+pub async fn all_buckets_together(target: &Target) {
+    let name = prefix("u").replace(['/', '-'], "").to_lowercase();
+    let (alice, bob) = (target.store().for_bucket(&name, "p-"), target.other());
+    alice.create_bucket(None).await.unwrap();
+    for (key, size) in [("a", 5000), ("b", 3000)] {
+        put(&alice, key, vec![7; size]).await;
+    }
+    let (usage, here) = (alice.usage().await.unwrap(), alice.head_bucket().await.unwrap());
+    assert_eq!((usage.buckets.get(&name), here.bytes, here.objects), (Some(&8000), Some(8000), Some(2)));
+    assert!(usage.bytes >= 8000 && usage.objects >= Some(2), "{usage:?}");
+    assert_eq!((usage.quota_bytes, usage.quota_objects), (None, None));
+    assert!(!bob.usage().await.unwrap().buckets.contains_key(&name));
+    alice.delete_many(&["a".into(), "b".into()]).await.unwrap();
+    assert_eq!(alice.usage().await.unwrap().buckets.get(&name), Some(&0));
+    alice.delete_bucket().await.unwrap();
+    assert_eq!(alice.usage().await.unwrap().buckets.get(&name), None);
+}

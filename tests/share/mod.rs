@@ -2,10 +2,12 @@
 
 pub mod acls;
 pub mod all;
+pub mod others;
 pub mod people;
+pub mod quota;
 mod world;
 
-pub use world::{ALICE, BOB, CAROL, World};
+pub use world::{ALICE, BOB, CAROL, DAVE, World};
 
 /// Hands the names of all cases to a macro that makes tests of them.
 macro_rules! each_case {
@@ -14,6 +16,8 @@ macro_rules! each_case {
             acls { lists_are_set_and_read_back nobody_locks_himself_out junk_and_strangers one_grantee canned_lists
                    what_a_bucket_lists policies types_are_set lists_survive_every_verb nothing_is_copied_about }
             all { my_buckets_are_folders what_the_root_refuses shared_buckets_are_reached }
+            others { lists_are_the_same_to_all each_sees_what_boto3_sees }
+            quota { a_full_bucket a_full_user }
             people { a_bucket_by_policy a_folder_by_policy a_bucket_by_lists new_objects_inherit what_cannot_be_listed owners_are_mapped }
         }
     };

@@ -4,7 +4,7 @@
 
 use crate::support::{Mount, PROGRAM, Ran, run};
 use bytes::Bytes;
-use osirisfs::server::{Limits, Server, ServerConfig, Style, User};
+use osirisfs::server::{Limits, QuotaOf, Server, ServerConfig, Style, User};
 use osirisfs::store::{
     Body, Condition, Credentials, GetRequest, ListRequest, Store, StoreConfig, StoreError, WriteHeaders,
 };
@@ -17,6 +17,9 @@ use tokio::runtime::Runtime;
 pub const ALICE: &str = "alice_um";
 pub const BOB: &str = "bob_wsu";
 pub const CAROL: &str = "carol_msu";
+/// Has a key pair.
+pub const DAVE: &str = "dave_vai";
+const DAVES_KEYS: (&str, &str) = ("DAVE", "made-up-for-tests");
 
 pub struct World {
     runtime: Runtime,
@@ -25,6 +28,7 @@ pub struct World {
     server: Option<Server>,
     endpoint: String,
     ca_file: Option<PathBuf>,
+    /// A token, or both keys with a colon between.
     tokens: Vec<(&'static str, String)>,
     bucket: String,
 }
@@ -37,26 +41,17 @@ impl World {
         let read =
             |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: see scripts/rgw env"));
         let (endpoint, ca_file, tokens) = match &server {
-            Some(server) => (server.endpoint(), None, [ALICE, BOB, CAROL].map(|id| (id, Server::token(id))).to_vec()),
+            Some(server) => {
+                let keys = format!("{}:{}", DAVES_KEYS.0, DAVES_KEYS.1);
+                let people = [ALICE, BOB, CAROL].map(|id| (id, Server::token(id))).into_iter().chain([(DAVE, keys)]);
+                (server.endpoint(), None, people.collect())
+            }
             None => {
-                let token = |id: &str, name| {
-                    (
-                        if id == ALICE {
-                            ALICE
-                        } else if id == BOB {
-                            BOB
-                        } else {
-                            CAROL
-                        },
-                        read(name),
-                    )
-                };
-                let tokens = vec![
-                    token(ALICE, "OSIRISFS_RGW_TOKEN_ALICE"),
-                    token(BOB, "OSIRISFS_RGW_TOKEN_BOB"),
-                    token(CAROL, "OSIRISFS_RGW_TOKEN_CAROL"),
-                ];
-                (read("OSIRISFS_RGW_TLS_ENDPOINT"), Some(read("OSIRISFS_RGW_CA_FILE").into()), tokens)
+                let tokens = [(ALICE, "ALICE"), (BOB, "BOB"), (CAROL, "CAROL")]
+                    .map(|(id, name)| (id, read(&format!("OSIRISFS_RGW_TOKEN_{name}"))));
+                let keys = format!("{}:{}", read("OSIRISFS_RGW_KEY_ACCESS"), read("OSIRISFS_RGW_KEY_SECRET"));
+                let people = tokens.into_iter().chain([(DAVE, keys)]);
+                (read("OSIRISFS_RGW_TLS_ENDPOINT"), Some(read("OSIRISFS_RGW_CA_FILE").into()), people.collect())
             }
         };
         let random: String = std::iter::repeat_with(fastrand::lowercase).take(10).collect();
@@ -80,7 +75,7 @@ impl World {
             let config = ServerConfig {
                 listen: ([127, 0, 0, 1], 0).into(),
                 data_dir: None,
-                users: [ALICE, BOB, CAROL].map(user).to_vec(),
+                users: [ALICE, BOB, CAROL].map(user).into_iter().chain([dave()]).collect(),
                 buckets: Vec::new(),
                 style,
                 limits,
@@ -126,6 +121,21 @@ impl World {
         self.mount_source(user, format!("{}/{below}", self.bucket).trim_end_matches('/'), flags)
     }
 
+    /// The same, if it can be mounted.
+    pub fn try_mount(&self, user: &str, below: &str, flags: &[&str]) -> Option<Mount> {
+        let source = format!("{}/{below}", self.bucket);
+        let store = self.store(user);
+        // What a mount asks first; if that is refused the command must fail, too.
+        let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
+        let listed = self.try_now(store.list(ListRequest { prefix, ..ListRequest::default() }));
+        if listed.is_ok() {
+            return Some(self.mount(user, below, flags));
+        }
+        fs::create_dir_all(self.folder(user).join("at")).unwrap();
+        self.command(user, &["mount", source.trim_end_matches('/'), "at"]).fails();
+        None
+    }
+
     pub fn mount_source(&self, user: &str, source: &str, flags: &[&str]) -> Mount {
         let common = self.common();
         let all: Vec<&str> = common[2..].iter().map(String::as_str).chain(flags.iter().copied()).collect();
@@ -159,6 +169,23 @@ impl World {
         });
     }
 
+    /// Sets or takes away a quota.
+    pub fn quota(&self, of: QuotaOf, bytes: Option<u64>) {
+        if let Some(server) = &self.server {
+            return server.set_quota(of, bytes);
+        }
+        let read = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+        let (dir, release) = (read("OSIRISFS_RGW_DIR"), read("OSIRISFS_RGW_RELEASE"));
+        let (kind, name) = match &of {
+            QuotaOf::Bucket(name) => ("bucket", name),
+            QuotaOf::User(name) => ("user", name),
+        };
+        let bytes = bytes.map_or("none".to_owned(), |bytes| bytes.to_string());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/rgw");
+        let words = ["quota", kind, name, &bytes, "--dir", &dir, "--release", &release];
+        run(std::path::Path::new("/"), script, &words).ok();
+    }
+
     /// Why somebody cannot mount the whole bucket.
     #[track_caller]
     pub fn mount_fails(&self, user: &str) -> String {
@@ -169,7 +196,8 @@ impl World {
     /// What somebody sees without a mount.
     pub fn store(&self, user: &str) -> Store {
         let token = self.tokens.iter().find(|(id, _)| *id == user).unwrap().1.clone();
-        let credentials = Credentials { access_key: token, secret_key: String::new() };
+        let (access_key, secret_key) = token.split_once(':').unwrap_or((&token, ""));
+        let credentials = Credentials { access_key: access_key.to_owned(), secret_key: secret_key.to_owned() };
         let config = StoreConfig {
             ca_file: self.ca_file.clone(),
             max_connections: 16,
@@ -209,20 +237,43 @@ impl World {
         })
     }
 
-    /// Python with boto3, `s3` a client as somebody, `bucket` the bucket's name.
+    /// s3cmd as somebody.
+    pub fn s3cmd(&self, user: &str, words: &[&str]) -> Ran {
+        let (scheme, host) = self.endpoint.split_once("://").unwrap();
+        let token = fs::read_to_string(self.folder(user).join("token")).unwrap();
+        let mut text = format!(
+            "[default]\naccess_key = {token}\nsecret_key = unused\nhost_base = {host}\nhost_bucket = {host}\nuse_https = {}\n",
+            if scheme == "https" { "True" } else { "False" }
+        );
+        if let Some(file) = &self.ca_file {
+            text += &format!("ca_certs_file = {}\n", file.display());
+        }
+        let config = self.folder(user).join("s3cmd.ini");
+        crate::support::write_secret(&config, &text);
+        run(&self.folder(user), "s3cmd", &[&["-c", config.to_str().unwrap()], words].concat())
+    }
+
+    /// Python with boto3: `everybody` has a client for each person by id, `s3` is that of this one, `bucket` the bucket's
+    /// name.
     pub fn boto3(&self, user: &str, script: &str) -> Ran {
-        let token = self.folder(user).join("token");
         let verify =
             self.ca_file.as_ref().map_or("None".to_owned(), |file| format!("{:?}", file.display().to_string()));
+        let people = self.dir.path();
         let head = format!(
-            "import boto3\nfrom botocore.config import Config\ntoken = open({token:?}).read().strip()\nbucket = {:?}\n\
-             s3 = boto3.client('s3', endpoint_url={:?}, aws_access_key_id=token, aws_secret_access_key='x', \
+            "import boto3, os\nfrom botocore.config import Config\nbucket = {:?}\n\
+             def client(user):\n    token = open(os.path.join({people:?}, user, 'token')).read().strip()\n    \
+             return boto3.client('s3', endpoint_url={:?}, aws_access_key_id=token, aws_secret_access_key='x', \
              region_name='us-east-1', verify={verify}, config=Config(s3={{'addressing_style': 'path'}}, \
-             request_checksum_calculation='when_required', response_checksum_validation='when_required'))\n",
+             request_checksum_calculation='when_required', response_checksum_validation='when_required'))\n\
+             everybody = {{user: client(user) for user in ['{ALICE}', '{BOB}', '{CAROL}']}}\ns3 = everybody[{user:?}]\n",
             self.bucket, self.endpoint
         );
         crate::support::run(&self.folder(user), &crate::support::venv_python(), &["-c", &format!("{head}{script}")])
     }
+}
+
+fn dave() -> User {
+    User { id: DAVE.to_owned(), access_key: DAVES_KEYS.0.to_owned(), secret_key: Some(DAVES_KEYS.1.to_owned()) }
 }
 
 impl Drop for World {

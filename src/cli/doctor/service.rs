@@ -147,7 +147,10 @@ async fn answers(settings: Settings, with_bucket: bool, report: &mut Report) {
             let used = indicatif::DecimalBytes(info.bytes.unwrap_or(0));
             let quota =
                 info.quota_bytes.map(|quota| format!(" of {}", indicatif::DecimalBytes(quota))).unwrap_or_default();
-            report.say("bucket", format!("{} may be used; {used}{quota} in it", settings.bucket), Verdict::Good);
+            let yours = info.user_quota_bytes.map(indicatif::DecimalBytes);
+            let yours = yours.map(|quota| format!("; all your buckets may hold {quota}")).unwrap_or_default();
+            let found = format!("{} may be used; {used}{quota} in it{yours}", settings.bucket);
+            report.say("bucket", found, Verdict::Good);
         }
     }
     versions(&store, report).await;

@@ -38,6 +38,14 @@ pub fn changed(acl: &Acl, user: &str, permissions: &[&str]) -> Option<Acl> {
     (grants != acl.grants).then(|| Acl { owner: acl.owner.clone(), grants })
 }
 
+/// Whether the list gives the user these permissions, or full control.
+pub fn gives(acl: &Acl, user: &str, permissions: &[&str]) -> bool {
+    let has = |permission: &str| {
+        acl.grants.iter().any(|grant| grant.grantee == Grantee::Id(user.to_owned()) && grant.permission == permission)
+    };
+    has("FULL_CONTROL") || permissions.iter().all(|permission| has(permission))
+}
+
 /// Gives the user these permissions, and no others, on every object below a prefix. What is so already costs one
 /// question: the command can be broken off and repeated.
 pub async fn walk(store: &Store, prefix: &str, user: &str, permissions: &[&str]) -> Result<Walked> {
@@ -106,6 +114,13 @@ mod tests {
         let full = acl(&[("alice_um", "FULL_CONTROL"), ("bob_wsu", "FULL_CONTROL")]);
         assert_eq!(changed(&full, "bob_wsu", &["READ"]), None);
         assert_eq!(changed(&full, "bob_wsu", &[]), Some(private));
+    }
+
+    #[test]
+    fn what_a_list_gives() {
+        let list = acl(&[("alice_um", "FULL_CONTROL"), ("bob_wsu", "READ")]);
+        assert!(gives(&list, "bob_wsu", &["READ"]) && gives(&list, "alice_um", &["READ", "WRITE"]));
+        assert!(!gives(&list, "bob_wsu", &["READ", "WRITE"]) && !gives(&list, "carol_msu", &["READ"]));
     }
 
     #[test]

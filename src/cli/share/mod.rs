@@ -7,7 +7,7 @@ use super::effective;
 use super::exit::{Failure, USAGE};
 use super::speak;
 use crate::config::{Env, Reach, Settings, resolve};
-use crate::store::{Acl, ErrorKind, Grantee, Store, StoreError};
+use crate::store::{Acl, ErrorKind, Grantee, ListRequest, Store, StoreError};
 use policy::{Share, Without};
 
 #[derive(clap::Args)]
@@ -54,7 +54,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let settings = settings(&args)?;
     speak::runtime()?.block_on(async {
         let store = Store::new(settings.store_config()).map_err(told)?;
-        let acl = store.get_bucket_acl().await.map_err(|error| match error.kind {
+        store.find_way().await;
+        // Whoever waits for the first answer waits at a terminal.
+        let first = store.with_deadline(speak::PATIENCE.min(settings.ask_for));
+        let acl = first.get_bucket_acl().await.map_err(|error| match error.kind {
             ErrorKind::Denied => {
                 Failure::other(format!("{} is not yours to share: only its owner can let others in", settings.bucket))
             }
@@ -171,8 +174,13 @@ impl Work<'_> {
             })?;
         }
         // A writer must be able to read a list to keep it.
-        let grants: &[&str] = if self.args.write { &["READ", "READ_ACP"] } else { &["READ"] };
-        let walked = lists::walk(self.store, prefix, user, grants).await.map_err(broken_off)?;
+        let of_object: &[&str] = if self.args.write { &["READ", "READ_ACP"] } else { &["READ"] };
+        let walked = lists::walk(self.store, prefix, user, of_object).await.map_err(broken_off)?;
+        if !self.keeps(user, grants, of_object).await.map_err(told)? {
+            return Err(Failure::other(
+                "the service keeps other lists than were sent: somebody else has changed them just now; try again",
+            ));
+        }
         println!(
             "{user} may now read {} objects in {} ({} lists were changed){}.",
             walked.objects - walked.refused.len(),
@@ -185,6 +193,21 @@ impl Work<'_> {
         }
         println!("New objects need it again, unless they are written through a mount with --inherit-acl.");
         self.report(walked)
+    }
+
+    /// Whether the service keeps what was sent: looked at are the bucket's list and that of one object.
+    async fn keeps(&self, user: &str, of_bucket: &[&str], of_object: &[&str]) -> Result<bool, StoreError> {
+        if !lists::gives(&self.store.get_bucket_acl().await?, user, of_bucket) {
+            return Ok(false);
+        }
+        let one = ListRequest { prefix: self.settings.prefix.clone(), max_keys: 1, ..ListRequest::default() };
+        let Some(first) = self.store.list(one).await?.objects.into_iter().next() else { return Ok(true) };
+        match self.store.get_acl(&first.key).await {
+            Ok(acl) => Ok(acl.owner == user || lists::gives(&acl, user, of_object)),
+            // Somebody else's, which is reported, or removed meanwhile.
+            Err(error) if error.kind == ErrorKind::Denied || error.is_not_found() => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     fn report(&self, walked: lists::Walked) -> Result<(), Failure> {
@@ -234,6 +257,12 @@ impl Work<'_> {
             )));
         }
         println!("{user} has no rights in {} any more that were given to {user} alone.", self.place());
+        if by_list && !whole {
+            let bucket = &self.settings.bucket;
+            println!(
+                "The list of {bucket} still names {user}: osirisfs share {bucket} --revoke {user} ends that, too."
+            );
+        }
         self.report(walked)
     }
 

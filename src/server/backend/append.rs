@@ -1,45 +1,19 @@
 //! RGW's own way to append to an object: `PUT key?append&position=N`.
 
-use std::sync::Arc;
-
-use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use md5_many::{Digest, Md5};
 use percent_encoding::percent_decode_str;
 use s3s::dto::StreamingBlob;
-use s3s::route::S3Route;
 use s3s::{Body as HttpBody, S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::super::access::Ask;
 use super::body::Body;
 use super::conditions::{self, text};
 use super::model::{Object, now};
-use super::{Backend, attributes, caller, error, tags, with_raw_headers};
+use super::route::query;
+use super::{Backend, attributes, caller, error, tags};
 
 const NEXT_POSITION: &str = "x-rgw-next-append-position";
-
-/// Takes the requests to append out of all others.
-pub(crate) struct Append(pub(crate) Arc<Backend>);
-
-fn query<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
-    let mut pairs = uri.query()?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
-}
-
-#[async_trait::async_trait]
-impl S3Route for Append {
-    fn is_match(&self, method: &Method, uri: &Uri, _: &HeaderMap, _: &mut Extensions) -> bool {
-        method == Method::PUT && query(uri, "append").is_some()
-    }
-
-    /// The access control lists decide, in the work itself.
-    async fn check_access(&self, _: &mut S3Request<HttpBody>) -> S3Result<()> {
-        Ok(())
-    }
-
-    async fn call(&self, req: S3Request<HttpBody>) -> S3Result<S3Response<HttpBody>> {
-        self.0.append_object(with_raw_headers(req)).await
-    }
-}
 
 /// Checks that `current` can be appended to at that position.
 fn check_position(current: Option<&Object>, position: u64) -> S3Result<()> {
@@ -67,7 +41,7 @@ fn etag_after(current: Option<&Object>, md5: [u8; 16]) -> String {
 }
 
 impl Backend {
-    async fn append_object(&self, req: S3Request<HttpBody>) -> S3Result<S3Response<HttpBody>> {
+    pub(super) async fn append_object(&self, req: S3Request<HttpBody>) -> S3Result<S3Response<HttpBody>> {
         let path = percent_decode_str(req.uri.path()).decode_utf8().map_err(|_| error::invalid_object_name())?;
         let path = path.strip_prefix('/').unwrap_or(&path);
         let (bucket, key) = path.split_once('/').ok_or_else(|| s3_error!(InvalidArgument))?;

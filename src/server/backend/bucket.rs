@@ -9,7 +9,7 @@ use super::super::access::{Acl, Ask, Permission};
 use super::{Backend, acl, caller, error};
 
 /// RGW's `rgw_max_buckets` as it is set by default.
-const MAX_BUCKETS: i64 = 1000;
+pub(super) const MAX_BUCKETS: i64 = 1000;
 
 /// The only placement, as RGW has it by default.
 const PLACEMENT: &str = ":default-placement";
@@ -82,9 +82,10 @@ impl Backend {
         // Only the owner learns about quotas.
         if bucket.acl().owner == caller.id() {
             add("x-rgw-quota-max-buckets", MAX_BUCKETS);
-            let quota = self.limits.quota_bytes.map(|quota| quota as i64);
+            let quota = self.quota_of_bucket(&bucket).map(|quota| quota as i64);
+            let of_user = self.quota_of_user(caller.id()).map(|quota| quota as i64);
             for (name, limit) in [
-                ("x-rgw-quota-user-size", None),
+                ("x-rgw-quota-user-size", of_user),
                 ("x-rgw-quota-user-objects", None),
                 ("x-rgw-quota-bucket-size", quota),
                 ("x-rgw-quota-bucket-objects", None),

@@ -15,8 +15,10 @@ mod model;
 mod multipart;
 mod object;
 mod policy_ops;
+mod quota;
 mod range;
 mod request;
+mod route;
 mod service;
 mod tags;
 
@@ -34,17 +36,19 @@ use super::policy::{Policy, Verdict, Who};
 use super::{Limits, ServerConfig, Style};
 use model::{Bucket, Object, millis};
 
-pub(crate) use append::Append;
 pub(crate) use attributes::metadata_size;
 pub(crate) use conditions::text;
+pub use quota::QuotaOf;
 pub(crate) use request::RawHeaders;
 use request::{caller, with_raw_headers};
+pub(crate) use route::Route;
 pub(crate) use service::Service;
 
 /// All buckets.
 pub(crate) struct Backend {
     style: Style,
     limits: Limits,
+    quotas: RwLock<BTreeMap<QuotaOf, u64>>,
     users: Arc<Users>,
     disk: Option<Arc<Disk>>,
     buckets: RwLock<BTreeMap<String, Arc<Bucket>>>,
@@ -74,6 +78,7 @@ impl Backend {
         let backend = Self {
             style: config.style,
             limits: config.limits.clone(),
+            quotas: RwLock::default(),
             users,
             disk,
             buckets: RwLock::new(buckets),
@@ -161,14 +166,6 @@ impl Backend {
         match self.style {
             Style::Rgw16 => Ask::bucket("s3:ListBucket", Permission::Read),
             Style::Rgw20 => Ask::list(key),
-        }
-    }
-
-    /// Refuses `more` bytes in a bucket that would be over its quota with them.
-    fn check_quota(&self, bucket: &Bucket, more: u64) -> S3Result<()> {
-        match self.limits.quota_bytes {
-            Some(quota) if bucket.index().bytes.saturating_add(more) > quota => Err(error::quota_exceeded()),
-            _ => Ok(()),
         }
     }
 

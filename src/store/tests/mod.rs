@@ -133,7 +133,7 @@ async fn the_bucket_tells_how_full_it_is() {
     let fake = Fake::start(|_, _| {
         Reply::new(
             200,
-            "x-rgw-object-count: 7\nx-rgw-bytes-used: 4096\nx-rgw-quota-user-size: -1\nx-rgw-quota-bucket-size: 1000\n\
+            "x-rgw-object-count: 7\nx-rgw-bytes-used: 4096\nx-rgw-quota-user-size: 9000\nx-rgw-quota-bucket-size: 1000\n\
              x-rgw-quota-user-objects: -1\nx-rgw-quota-bucket-objects: -1\nServer: Ceph Object Gateway (tentacle)",
             "",
         )
@@ -144,8 +144,27 @@ async fn the_bucket_tells_how_full_it_is() {
         (info.objects, info.bytes, info.quota_bytes, info.quota_objects),
         (Some(7), Some(4096), Some(1000), None)
     );
+    assert_eq!((info.user_quota_bytes, info.user_quota_objects), (Some(9000), None));
     assert_eq!(info.server.as_deref(), Some("Ceph Object Gateway (tentacle)"));
     assert!(fake.requests()[0].target.ends_with("?read-stats"), "{}", fake.requests()[0].target);
+}
+
+/// As radosgw 16.2.15 writes it; Amazon answers with the list of buckets.
+#[tokio::test]
+async fn a_user_is_told_what_all_buckets_come_to() {
+    const USAGE: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Usage><Entries></Entries><Summary>\
+        <QuotaMaxBytes>10000384</QuotaMaxBytes><QuotaMaxBuckets>1000</QuotaMaxBuckets><QuotaMaxObjCount>-1</QuotaMaxObjCount>\
+        <TotalBytes>8000000</TotalBytes><TotalBytesRounded>8011776</TotalBytesRounded><TotalEntries>4</TotalEntries></Summary>\
+        <CapacityUsed><User><Buckets><Entry><Bucket>vai-test</Bucket><Bytes>3000000</Bytes>\
+        <Bytes_Rounded>3002368</Bytes_Rounded></Entry><Entry><Bucket>vai-two</Bucket><Bytes>5000000</Bytes>\
+        <Bytes_Rounded>5009408</Bytes_Rounded></Entry></Buckets></User></CapacityUsed></Usage>";
+    let fake = Fake::start(|n, _| Reply::new(200, "", if n == 0 { USAGE } else { "<ListAllMyBucketsResult/>" })).await;
+    let usage = fake.store(5.0).usage().await.unwrap();
+    assert_eq!((usage.bytes, usage.objects, usage.quota_bytes), (8_000_000, Some(4), Some(10_000_384)));
+    assert_eq!(usage.buckets, [("vai-test".into(), 3_000_000), ("vai-two".into(), 5_000_000)].into());
+    assert_eq!(usage.quota_objects, None);
+    assert!(fake.requests()[0].target.ends_with("/?usage"), "{}", fake.requests()[0].target);
+    assert_eq!(fake.store(5.0).usage().await.unwrap_err().kind, ErrorKind::Unsupported);
 }
 
 #[tokio::test]
