@@ -68,9 +68,15 @@ impl Control {
         Ok(Control { end, all_served, accepting })
     }
 
+    /// Serves who is connected, and nobody else: when the kernel has let go of a mount, another may get its device number, by
+    /// which clients find the socket.
+    pub fn stop_accepting(&self) {
+        self.accepting.abort();
+    }
+
     /// Tells all clients that the mount has ended and what was not stored. Their connections end with the process.
     pub async fn ended(mut self, not_stored: NotStored) {
-        self.accepting.abort();
+        self.stop_accepting();
         let _ = self.end.send(Some(not_stored));
         // A client that does not read must not keep the daemon.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.all_served.recv()).await;

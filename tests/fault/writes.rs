@@ -1,6 +1,6 @@
 //! Writing: 0 means stored; what is refused leaves the old object.
 
-use super::support::{Passing, Proxy, Service, Spoil, assert_same, errno, pattern, sh, soon, within};
+use super::support::{Passing, Proxy, Service, Spoil, assert_same, errno, pattern, python, sh, soon, within};
 use super::{IMPATIENT, MIB, error_document, gave_up};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -17,10 +17,28 @@ fn close(file: File) -> io::Result<()> {
     Ok(nix::unistd::close(std::os::fd::OwnedFd::from(file))?)
 }
 
+/// Writes a new file, and closes it, in a process of its own: each program that another test starts has for a moment a copy
+/// of this process's descriptors, and closing that copy stores what is there by then.
 fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    close(file)
+    let mut source = tempfile::NamedTempFile::new()?;
+    source.write_all(bytes)?;
+    let script = format!(
+        "import os\n\
+         data = open('{}', 'rb').read()\n\
+         try:\n\
+         \x20   f = os.open('{}', os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)\n\
+         \x20   try:\n\
+         \x20       while data: data = data[os.write(f, data[:1 << 20]):]\n\
+         \x20   finally: os.close(f)\n\
+         \x20   print(0)\n\
+         except OSError as e: print(e.errno)\n",
+        source.path().display(),
+        path.display()
+    );
+    match python(Path::new("/"), &script).ok().trim().parse().unwrap() {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
+    }
 }
 
 /// A6: a refused overwrite leaves the old content, here and at the service, and the program hears of it.
@@ -310,4 +328,42 @@ fn appending_to_a_large_object_moves_little() {
     assert_same("f", &service.s3().get("f"), &wanted);
     sh(mount.root(), "echo first > t; echo second >> t").ok();
     assert_eq!(service.s3().text("t"), "first\nsecond\n");
+}
+
+/// Descriptors are closed in the middle of writing, too: a child of the program has a copy of them until it starts another
+/// program. What such a close stores, or fails to store, is not the last word.
+#[test]
+fn a_close_in_between_that_fails_loses_nothing() {
+    for after in [0, 17] {
+        let service = Service::embedded();
+        let proxy = service.proxy();
+        let mount = service.mount_through(&proxy, &IMPATIENT);
+        proxy.rule(move |request| match request.op {
+            "CompleteMultipartUpload" | "PutObject" if request.key == "new" => Spoil::Status(500, "InternalError"),
+            _ => Spoil::Pass,
+        });
+        let bytes = pattern(5, 30 * MIB);
+        fs::write(service.folder().join("source"), &bytes).unwrap();
+        let script = format!(
+            "import os\n\
+             data = open('../source', 'rb').read(); told = 0\n\
+             f = os.open('new', os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\n\
+             def tell(what, *a):\n\
+             \x20   global told\n\
+             \x20   try: return what(*a)\n\
+             \x20   except OSError: told += 1\n\
+             at = 0; cut = {after} << 20; asked = False\n\
+             while at < len(data):\n\
+             \x20   if at >= cut and not asked: tell(lambda: os.close(os.dup(f))); asked = True\n\
+             \x20   at += tell(os.write, f, data[at:at + 100000]) or 0\n\
+             tell(os.close, f); print(told)\n"
+        );
+        let root = mount.root().to_owned();
+        let told = within(Duration::from_secs(60), "writing", move || python(&root, &script).ok());
+        assert!(told.trim().parse::<u32>().unwrap() > 0, "the program hears of it");
+        assert!(service.s3().keys("").is_empty());
+        proxy.repair();
+        soon("the file stored", || service.s3().find("new").is_some());
+        assert_same(&format!("new, closed after {after} MiB"), &service.s3().get("new"), &bytes);
+    }
 }

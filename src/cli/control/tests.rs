@@ -41,8 +41,19 @@ async fn a_client_hears_progress_the_result_and_the_end() {
     let (address, listener) = socket("sync");
     let me = nix::unistd::geteuid().as_raw();
     let control = Control::start(listener, Arc::new(Slow), me).unwrap();
+    let late = address.clone();
     let client = tokio::task::spawn_blocking(move || lines(&address, r#""sync""#));
     tokio::time::sleep(Duration::from_millis(2000)).await;
+    // The one who is connected is served to the end; another may be meant for another mount of the same number.
+    control.stop_accepting();
+    let refused = || Client::connect_addr(&late).is_err();
+    for _ in 0..100 {
+        if refused() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(refused());
     control.ended(vec![("b".to_owned(), "quota".to_owned())]).await;
     let heard = client.await.unwrap();
     assert_eq!(heard.first().map(String::as_str), Some(r#"{"pending":{"files":2,"bytes":7}}"#));

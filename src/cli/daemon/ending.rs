@@ -47,6 +47,9 @@ pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals
     } else {
         in_tree.gone();
     }
+    if let Some(control) = &control {
+        control.stop_accepting();
+    }
     let saved = match given_up {
         Some(why) => Err(why),
         None => save(&*served, &probe, signals).await,
