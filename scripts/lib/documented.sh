@@ -81,6 +81,11 @@ block() {
     "GUIDE.md: sudo osirisfs unit "*) root "$what" "$1" && unit_with_automount ;;
     "GUIDE.md: sudo install -d "*) root "$what" "$1" && service_of_guide ;;
     "GUIDE.md: install -D -m 600 "*) unit_of_user "$what" "$1" ;;
+    "GUIDE.md: osirisfs login --cou yourcou") all_buckets "$what" "$1" ;;
+    "GUIDE.md: osirisfs share "*) carol "$what" "$1" ;;
+    "GUIDE.md: getfattr -d ~/data")
+        mounted_for_carol
+        as_carol "touch data/run7/map.nc" && carol "$what" "$1" ;;
     "GUIDE.md: osirisfs run "*) carol "$what" "$1" && result_of_job ;;
     "GUIDE.md: osirisfs fstab --from-s3fs") cp /etc/fstab /root/fstab && s3fs_line >>/etc/fstab && root "$what" "$1"; mv /root/fstab /etc/fstab ;;
     "GUIDE.md: s3fs#"*) cp "$1" /root/of-s3fs && elsewhere "$what" "the next line" ;;
@@ -140,6 +145,14 @@ unit_of_user() {
     check "her mount" as_carol "ls osiris/yourcou-data/run7"
     as_carol "systemctl --user disable --now osirisfs@yourcou-data" 2>/dev/null
     loginctl disable-linger carol 2>/dev/null
+}
+
+all_buckets() {
+    # Where her unit had its mount.
+    as_carol "rmdir osiris/yourcou-data"
+    carol "$1" "$2"
+    check "the new bucket" as_carol "ls osiris | grep -qx yourcou-new && rmdir osiris/yourcou-new"
+    as_carol "osirisfs umount osiris && mkdir osiris/yourcou-data"
 }
 
 result_of_job() {
