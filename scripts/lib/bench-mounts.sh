@@ -52,13 +52,21 @@ mount_read_prepare() { remount; }
 mount_read() { dd if="$MNT/$CLIENT/big" of=/dev/null bs=1M status=none; }
 mount_in_prepare() { rm -rf "$MNT/$CLIENT/small"; }
 mount_in() { cp -r "$SMALL" "$MNT/$CLIENT/small" && settle; }
+# Eight programs at once, each with its share of the files.
+by_eight() { find "$1" -type f -print0 | xargs -0 -P 8 -n $(((SMALL_COUNT + 7) / 8)) cp -t "$2"; }
+mount_in8_prepare() { rm -rf "$MNT/$CLIENT/eight" && mkdir "$MNT/$CLIENT/eight"; }
+mount_in8() { by_eight "$SMALL" "$MNT/$CLIENT/eight" && settle; }
+mount_in8_check() { diff -r "$SMALL" "$MNT/$CLIENT/eight"; }
 mount_out_prepare() { rm -rf "$WORK/out" && remount; }
 mount_out() { cp -r "$MNT/$CLIENT/small" "$WORK/out"; }
+mount_out8_prepare() { mount_out_prepare && mkdir "$WORK/out"; }
+mount_out8() { by_eight "$MNT/$CLIENT/small" "$WORK/out"; }
 mount_list_prepare() { remount; }
 mount_list() { ls -l "$MNT/many" >"$WORK/listing"; }
 
 # After the clock: are the bytes right?
 mount_read_check() { cmp "$SOURCE" "$MNT/$CLIENT/big"; }
+mount_out8_check() { mount_out_check; }
 mount_out_check() { diff -r "$SMALL" "$WORK/out"; }
 mount_list_check() { [[ $(grep -c '^-' "$WORK/listing") -eq $LIST_COUNT ]]; }
 

@@ -29,6 +29,12 @@ raw_in() { LANES=$SMALL_LANES run_plan; }
 raw_out_prepare() { plan get raw/small/ "$SMALL_COUNT"; }
 raw_out() { LANES=$SMALL_LANES run_plan; }
 
+# Already as many at once as there is room for.
+raw_in8_prepare() { raw_in_prepare; }
+raw_in8() { raw_in; }
+raw_out8_prepare() { raw_out_prepare; }
+raw_out8() { raw_out; }
+
 raw_list_prepare() { plan ls many/ "$LIST_COUNT"; }
 # Each page's start is only known from the one before: one at a time.
 raw_list() { LANES=1 run_plan; }

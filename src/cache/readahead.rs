@@ -167,7 +167,11 @@ impl Stream {
             self.window = self.window.min(most.max(FIRST));
         }
         self.asked = self.asked.max(self.front);
-        let target = self.front.saturating_add(self.window).min(size);
+        let mut target = self.front.saturating_add(self.window).min(size);
+        if target < size && self.window >= QUICK {
+            // So that whole requests come of it.
+            target -= target % SLACK;
+        }
         // Ask in large pieces: wait until half of the window has been used up.
         let worth = target.saturating_sub(self.asked) >= self.window / 2 || (target == size && self.asked < size);
         if self.window == 0 || !worth {

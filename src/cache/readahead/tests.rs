@@ -41,8 +41,9 @@ fn a_sequential_reader_gets_more_and_more_while_it_waits() {
         }
         most
     };
-    assert_eq!(most_ahead(&mut waiting, true), MOST - BIG);
-    assert_eq!(most_ahead(&mut content, false), QUICK - BIG);
+    let (waiting, content) = (most_ahead(&mut waiting, true), most_ahead(&mut content, false));
+    assert!((MOST - SLACK..=MOST).contains(&waiting), "{waiting}");
+    assert!((QUICK - SLACK..=QUICK).contains(&content), "{content}");
 }
 
 #[test]

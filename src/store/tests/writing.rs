@@ -202,7 +202,7 @@ async fn a_copy_that_says_200_and_error_is_repeated() {
         let copied = once.store(5.0).copy("a", Some(&ETag::new("e1")), "b", None, &[]).await.unwrap();
         assert_eq!((copied.etag.as_str(), once.requests().len()), ("e1", 2), "{bad:?}");
         let always = Fake::start(move |_, _| Reply::new(200, "", &bad)).await;
-        let error = always.store(0.5).copy("a", None, "b", None, &[]).await.unwrap_err();
+        let error = always.store(1.5).copy("a", None, "b", None, &[]).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Server, "{error}");
         assert!(always.requests().len() > 1);
     }
