@@ -59,7 +59,7 @@ async fn only_s3_can_say_that_a_key_is_missing() {
     let named = Fake::start(|_, _| Reply::error(404, "NoSuchKey")).await;
     assert!(named.store(5.0).get("k", Default::default()).await.err().unwrap().is_not_found());
     let page = Fake::start(|_, _| Reply::new(404, "Content-Type: text/html", "<html>not here</html>")).await;
-    assert_eq!(page.store(0.5).get("k", Default::default()).await.err().unwrap().kind, ErrorKind::Server);
+    assert_eq!(page.store(1.5).get("k", Default::default()).await.err().unwrap().kind, ErrorKind::Server);
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ async fn an_error_document_is_never_data() {
     assert_eq!(read(&fake.store(10.0), Some(0..10)).await.unwrap(), content()[..10]);
     assert_eq!(fake.requests().len(), 6);
     let for_ever = Fake::start(|_, _| Reply::new(200, "", error_document("InternalError"))).await;
-    assert_eq!(read(&for_ever.store(0.5), None).await.unwrap_err().kind, ErrorKind::Server);
+    assert_eq!(read(&for_ever.store(1.5), None).await.unwrap_err().kind, ErrorKind::Server);
 }
 
 #[tokio::test]

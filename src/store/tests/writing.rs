@@ -255,7 +255,7 @@ async fn a_completion_answers_in_many_ways() {
     let body = String::from_utf8(fake.requests()[2].body.clone()).unwrap();
     assert!(body.contains("<PartNumber>1</PartNumber>") && body.contains(HELLO), "{body}");
     let fake = Fake::start(|_, _| Reply::new(200, "", error_document("InvalidPart"))).await;
-    let error = fake.store(0.5).complete_upload("k", "u", &parts(), &Condition::Always).await.unwrap_err();
+    let error = fake.store(1.5).complete_upload("k", "u", &parts(), &Condition::Always).await.unwrap_err();
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Server, "InvalidPart"));
 }
 
