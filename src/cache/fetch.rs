@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Blocks in one GET when reading ahead (4 MiB): long enough that the round trip does not count, short enough that
 /// several run side by side.
-const CHUNK: u32 = (4 * 1024 * 1024 / BLOCK) as u32;
+pub(super) const CHUNK: u32 = (4 * 1024 * 1024 / BLOCK) as u32;
 /// Least memory for data that nobody has asked for yet; else half of the cache.
 const LEAST_AHEAD: u64 = 16 << 20;
 /// Least window of one reader, however many there are.

@@ -5,6 +5,7 @@
 //! fetched for them but what they ask for.
 
 use super::blocks::BLOCK;
+use super::fetch::CHUNK;
 use std::ops::Range;
 
 /// First window of a reader that was found to be sequential.
@@ -79,14 +80,7 @@ impl ReadAhead {
                 // A random reader's next read may be the second of a strided one.
                 let before = self.streams.last().filter(|before| before.window == 0);
                 let stride = before.map_or(0, |before| read.start as i64 - before.last as i64);
-                Stream {
-                    front: read.start,
-                    asked: read.start,
-                    passed: read.start,
-                    last: read.start,
-                    stride,
-                    ..Stream::default()
-                }
+                Stream::at(read.start, read.start, stride)
             }
         };
         let is_first = found.is_none();
@@ -124,6 +118,11 @@ impl ReadAhead {
 }
 
 impl Stream {
+    /// A stream of which nothing is proved: read up to `front`, the last read from `last` on.
+    fn at(front: u64, last: u64, stride: i64) -> Stream {
+        Stream { front, asked: front, passed: front, last, stride, ..Stream::default() }
+    }
+
     /// The read goes on where this stream stopped, or close to it.
     fn goes_on(&self, read: &Range<u64>) -> bool {
         let slack = if self.window > 0 { SLACK } else { BIG };
@@ -146,14 +145,7 @@ impl Stream {
         if self.missed > SLACK {
             // It leaves out more than it reads.
             let stride = read.start as i64 - before as i64;
-            *self = Stream {
-                front: read.end,
-                asked: read.end,
-                passed: read.end,
-                last: read.start,
-                stride,
-                ..Stream::default()
-            };
+            *self = Stream::at(read.end, read.start, stride);
             return Want::default();
         }
         if read.end > self.front {
@@ -170,7 +162,7 @@ impl Stream {
         let mut target = self.front.saturating_add(self.window).min(size);
         if target < size && self.window >= QUICK {
             // So that whole requests come of it.
-            target -= target % SLACK;
+            target -= target % (u64::from(CHUNK) * BLOCK);
         }
         // Ask in large pieces: wait until half of the window has been used up.
         let worth = target.saturating_sub(self.asked) >= self.window / 2 || (target == size && self.asked < size);
@@ -188,14 +180,11 @@ impl Stream {
         // What one stride costs: whole blocks.
         let costs = len.next_multiple_of(BLOCK) + BLOCK;
         let ahead = self.strides.min((most / costs).max(1) as u32).min(64);
-        if self.strides < PROVEN || ahead <= self.strode {
-            return Want::default();
-        }
         // As with a window: refill when half is used up.
-        let (from, count) = (self.strode + 1, ahead - self.strode);
-        if self.strode > ahead / 2 {
+        if self.strides < PROVEN || self.strode > ahead / 2 {
             return Want::default();
         }
+        let (from, count) = (self.strode + 1, ahead - self.strode);
         let Some(start) = read.start.checked_add_signed(self.stride * i64::from(from)) else { return Want::default() };
         if start >= size {
             return Want::default();

@@ -1,6 +1,7 @@
 //! Tells systemd how the service is doing, if systemd wants to know (sd_notify(3), `Type=notify`).
 
 use super::control::Backlog;
+use super::progress::files;
 use crate::mount::check;
 use sd_notify::NotifyState;
 use std::path::PathBuf;
@@ -76,7 +77,6 @@ pub fn keep_telling<B: Backlog>(backlog: &Arc<B>, mountpoint: PathBuf, source: S
 fn status(source: &str, pending: usize) -> String {
     match pending {
         0 => format!("{source}: everything is stored"),
-        1 => format!("{source}: 1 file to store"),
-        n => format!("{source}: {n} files to store"),
+        n => format!("{source}: {} to store", files(n)),
     }
 }

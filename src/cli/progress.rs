@@ -59,8 +59,12 @@ impl Progress {
 }
 
 fn words(left: Left) -> String {
-    let files = if left.files == 1 { "1 file".to_owned() } else { format!("{} files", left.files) };
-    format!("{files}, {} left", DecimalBytes(left.bytes))
+    format!("{}, {} left", files(left.files), DecimalBytes(left.bytes))
+}
+
+/// So many files, in words.
+pub fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
 #[cfg(test)]

@@ -55,6 +55,9 @@ pub use statfs::Space;
 pub use volumes::Volumes;
 pub use watched::{Todo, Watched};
 
+/// Calls of the kernel are counted by the same classes of time as requests.
+pub use crate::store::{BOUNDS_MS, class_of};
+
 use crate::cache::{BlockCache, Fetcher, Identity, Origin};
 use crate::draft::{Base, Room};
 use crate::inode::{Inode, Marker, Object, State, Table};

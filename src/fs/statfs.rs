@@ -72,18 +72,10 @@ impl Space {
 
     /// Of all buckets of a user.
     fn of_all(usage: &Usage) -> Space {
-        let nothing = Part { quota: None, used: 0 };
-        let part = |quota, used| Part { quota, used };
-        let (all, free, available) = match usage.quota_bytes {
-            Some(_) => numbers(nothing, part(usage.quota_bytes, usage.bytes), NO_QUOTA),
-            None => numbers(part(None, usage.bytes), nothing, NO_QUOTA),
-        };
-        let objects = usage.objects.unwrap_or(0);
-        let (files, _, files_free) = match usage.quota_objects {
-            Some(_) => numbers(nothing, part(usage.quota_objects, objects), NO_QUOTA_FILES),
-            None => numbers(part(None, objects), nothing, NO_QUOTA_FILES),
-        };
-        Space { bytes: all, free, available, files, files_free }
+        let of_user = |quota, used, none| numbers(Part { quota: None, used }, Part { quota, used }, none);
+        let (bytes, free, available) = of_user(usage.quota_bytes, usage.bytes, NO_QUOTA);
+        let (files, _, files_free) = of_user(usage.quota_objects, usage.objects.unwrap_or(0), NO_QUOTA_FILES);
+        Space { bytes, free, available, files, files_free }
     }
 }
 

@@ -3,13 +3,11 @@
 //! Most calls are answered from memory within microseconds, on the FUSE thread. These are counted and no clock is read:
 //! they count as the fastest class. Only what is waited for is timed.
 
+use crate::fs::{BOUNDS_MS, class_of};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-
-/// Upper bounds of the classes of time, in milliseconds.
-pub const BOUNDS_MS: [u64; 10] = [2, 5, 10, 25, 50, 100, 250, 1000, 5000, 30000];
 
 macro_rules! operations {
     ($($variant:ident = $name:literal),* $(,)?) => {
@@ -140,8 +138,7 @@ impl Timed {
 impl Drop for Timed {
     fn drop(&mut self) {
         let (counters, took) = (self.meter.of(self.op), self.since.elapsed());
-        let ms = took.as_millis() as u64;
-        if let Some(class) = BOUNDS_MS.iter().position(|bound| ms <= *bound) {
+        if let Some(class) = class_of(took) {
             counters.classes[class].fetch_add(1, Relaxed);
         }
         counters.spent_us.fetch_add(took.as_micros() as u64, Relaxed);

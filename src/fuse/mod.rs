@@ -11,11 +11,12 @@ mod watch;
 mod xattrs;
 
 use crate::config::Settings;
+pub use crate::fs::BOUNDS_MS;
 use crate::fs::Volumes;
 use fuser::{Config, Session, SessionACL};
 use later::Adapter;
+pub use meter::Calls;
 use meter::Meter;
-pub use meter::{BOUNDS_MS, Calls};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;

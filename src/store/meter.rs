@@ -8,6 +8,12 @@ use std::time::{Duration, SystemTime};
 /// Upper bounds of the classes of time, in milliseconds.
 pub const BOUNDS_MS: [u64; 10] = [2, 5, 10, 25, 50, 100, 250, 1000, 5000, 30000];
 
+/// The class of a time, by its number in [`BOUNDS_MS`]; `None`: longer than all of them.
+pub fn class_of(took: Duration) -> Option<usize> {
+    let ms = took.as_millis() as u64;
+    BOUNDS_MS.iter().position(|bound| ms <= *bound)
+}
+
 /// So many failures are remembered.
 const REMEMBERED: usize = 20;
 
@@ -108,8 +114,7 @@ impl Meter {
             let stats = inner.now.ops.entry(op).or_default();
             stats.ended += 1;
             stats.spent += took;
-            let ms = took.as_millis() as u64;
-            if let Some(class) = BOUNDS_MS.iter().position(|bound| ms <= *bound) {
+            if let Some(class) = class_of(took) {
                 stats.classes[class] += 1;
             }
             let Some(error) = trouble else { return };

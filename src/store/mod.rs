@@ -47,7 +47,7 @@ pub use config::{CredentialSource, Credentials, Network, Proxies, StoreConfig};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
 pub use limits::RequestCounts;
-pub use meter::{BOUNDS_MS, Metered, OpStats, Trouble};
+pub use meter::{BOUNDS_MS, Metered, OpStats, Trouble, class_of};
 pub use sse::SseKey;
 pub use survey::{Reached, Survey, survey};
 pub use types::*;

@@ -19,9 +19,12 @@ use tokio::task::JoinHandle;
 const PIECE: u64 = 1 << 20;
 pub(super) static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
 
+/// What is left of a body that is gone through from its front.
+pub(super) struct Rest(VecDeque<Segment>);
+
 /// The pieces that are still to be sent.
 struct Sending {
-    rest: VecDeque<Segment>,
+    rest: Rest,
     left: u64,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
     sent: Arc<AtomicU64>,
@@ -32,20 +35,20 @@ struct Sending {
 pub(super) fn stream(body: &Body, sent: &Arc<AtomicU64>) -> ByteStream {
     let (body, sent) = (body.clone(), sent.clone());
     ByteStream::new(SdkBody::retryable(move || {
-        SdkBody::from_body_1_x(Sending {
-            rest: body.segments().iter().cloned().collect(),
-            left: body.len(),
-            reading: None,
-            sent: sent.clone(),
-        })
+        SdkBody::from_body_1_x(Sending { rest: Rest::of(&body), left: body.len(), reading: None, sent: sent.clone() })
     }))
 }
 
-impl Sending {
-    /// Takes up to a piece from the front.
-    fn take_piece(&mut self) -> Option<Segment> {
-        let front = self.rest.front_mut()?;
-        let len = front.len().min(PIECE);
+impl Rest {
+    /// All of a body.
+    pub(super) fn of(body: &Body) -> Rest {
+        Rest(body.segments().iter().cloned().collect())
+    }
+
+    /// Takes up to so many bytes from the front, of zeros no more than [`ZEROS`] has. `None`: nothing is left.
+    pub(super) fn take(&mut self, most: u64) -> Option<Segment> {
+        let front = self.0.front_mut()?;
+        let len = front.len().min(most);
         let piece = match front {
             Segment::Bytes(bytes) => Segment::Bytes(bytes.split_to(len as usize)),
             Segment::File { file, offset, len: left } => {
@@ -61,11 +64,13 @@ impl Sending {
             }
         };
         if front.is_empty() {
-            self.rest.pop_front();
+            self.0.pop_front();
         }
         Some(piece)
     }
+}
 
+impl Sending {
     fn emit(&mut self, bytes: Bytes) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.left -= bytes.len() as u64;
         self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -87,7 +92,7 @@ impl http_body::Body for Sending {
                     Err(error) => Poll::Ready(Some(Err(error))),
                 };
             }
-            match self.take_piece() {
+            match self.rest.take(PIECE) {
                 None => return Poll::Ready(None),
                 Some(Segment::Bytes(bytes)) if bytes.is_empty() => {}
                 Some(Segment::Bytes(bytes)) => return self.emit(bytes),

@@ -1,5 +1,6 @@
 //! What the status says, whichever way it is shown: the facts in words, and whether they are good.
 
+use crate::cli::progress::files;
 use crate::mount::status::{Event, Pending, Status};
 use indicatif::{DecimalBytes, FormattedDuration, HumanCount};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -161,7 +162,7 @@ pub fn to_store(status: &Status, speed: Speed) -> Option<String> {
         true => format!(", {} left", FormattedDuration(Duration::from_secs(((bytes - sent) as f64 / speed.up) as u64))),
         false => String::new(),
     };
-    let files = if status.pending.len() == 1 { "1 file".to_owned() } else { format!("{} files", status.pending.len()) };
+    let files = files(status.pending.len());
     Some(format!("{files}, {} of {} sent{left}", DecimalBytes(sent), DecimalBytes(bytes)))
 }
 

@@ -56,16 +56,19 @@ pub fn run(clients: Vec<Client>) -> Result<(), Failure> {
     if dumb || !std::io::stdout().is_terminal() {
         return lines(&mut watched);
     }
-    let failed = |e: std::io::Error| Failure::other(format!("the terminal cannot be drawn on: {e}"));
     let ended = Arc::new(AtomicBool::new(false));
     for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGINT] {
         // A terminal that is left as it is now would echo nothing.
-        signal_hook::flag::register(signal, ended.clone()).map_err(failed)?;
+        signal_hook::flag::register(signal, ended.clone()).map_err(undrawable)?;
     }
-    let mut terminal = ratatui::try_init().map_err(failed)?;
+    let mut terminal = ratatui::try_init().map_err(undrawable)?;
     let outcome = pictures(&mut terminal, &mut watched, &ended);
     ratatui::restore();
     outcome
+}
+
+fn undrawable(e: std::io::Error) -> Failure {
+    Failure::other(format!("the terminal cannot be drawn on: {e}"))
 }
 
 fn lines(watched: &mut [Watched]) -> Result<(), Failure> {
@@ -90,7 +93,6 @@ fn pictures(
     watched: &mut [Watched],
     ended: &AtomicBool,
 ) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::other(format!("the terminal cannot be drawn on: {e}"));
     let (mut shown, all) = (0, watched.len());
     loop {
         for one in watched.iter_mut() {
@@ -100,7 +102,7 @@ fn pictures(
         let mut changed = true;
         while Instant::now() < next {
             if std::mem::take(&mut changed) {
-                terminal.draw(|frame| screen::draw(frame, &watched[shown].seen, (shown, all))).map_err(failed)?;
+                terminal.draw(|frame| screen::draw(frame, &watched[shown].seen, (shown, all))).map_err(undrawable)?;
             }
             if ended.load(Ordering::Relaxed) {
                 return Ok(());
