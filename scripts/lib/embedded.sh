@@ -3,8 +3,8 @@
 
 EMBEDDED_PID=
 
-# embedded_up OPTION...: starts it with alice's bucket (and what the options of serve-s3 add), and exports the OSIRISFS_RGW_* variables that mount_osirisfs uses. The caller's trap
-# must call embedded_down.
+# embedded_up OPTION...: starts it with alice's bucket (and what the options of serve-s3 add), and exports the
+# OSIRISFS_RGW_* variables that mount_osirisfs uses. The caller's trap must call embedded_down.
 embedded_up() {
     local out=$STATE/embedded.$$
     mkdir -p "$STATE"
