@@ -96,6 +96,13 @@ const VERBS: &[Verb] = &[
     verb("overwrite by cp", Own, "cp $W/small f3", &[("PutObject", 1)]),
     verb("overwrite of a foreign object", Seen, "cp $W/small f3", &[("GetObjectAcl", 1), ("PutObject", 1)]),
     verb("append to a small file", Own, "echo more >> f3", &[("HeadObject", 1), ("PutObject", 1)]),
+    // The service copies what was just made by this mount. The HEADs: each open asks, and so does the copy of its target.
+    verb(
+        "cp within the mount",
+        Own,
+        "cp $W/large g; cp g copy",
+        &[("CopyObject", 1), ("HeadObject", 2), ("PutObject", 1)],
+    ),
     verb("symlink", Own, "ln -s f3 link", &[("PutObject", 1)]),
     verb("readlink", Own, "ln -s f3 link; readlink link", &[("PutObject", 1)]),
     verb("cat of an own symbolic link", Own, "ln -s f3 link; cat link", &[("HeadObject", 1), ("PutObject", 1)]),
@@ -107,7 +114,7 @@ fn each_verb_costs_what_it_should() {
     let service = Service::embedded();
     let local = service.folder().join("local");
     std::fs::create_dir(&local).unwrap();
-    sh(&local, "echo small > small; mkdir tree; for n in 0 1 2 3 4 5 6 7 8 9; do echo $n > tree/$n; done; tar cf tree.tar tree")
+    sh(&local, "echo small > small; head -c 3000000 /dev/urandom > large; mkdir tree; for n in 0 1 2 3 4 5 6 7 8 9; do echo $n > tree/$n; done; tar cf tree.tar tree")
         .ok();
     for number in (0..VERBS.len()).filter(|number| !matches!(VERBS[*number].before, Own)) {
         let folder = format!("v{number}");

@@ -6,6 +6,10 @@
 mod counts;
 #[path = "fault/crash.rs"]
 mod crash;
+#[path = "fault/disk.rs"]
+mod disk;
+#[path = "fault/kills.rs"]
+mod kills;
 #[path = "fault/network.rs"]
 mod network;
 #[path = "fault/reads.rs"]

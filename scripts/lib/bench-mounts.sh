@@ -3,7 +3,7 @@
 
 need_client() {
     case $1 in
-    raw) need_apt curl python3 ;;
+    raw) need_apt python3 ;;
     osirisfs) need_binary ;;
     s3fs | rclone) need_apt fuse3 "$1" ;;
     *) die "unknown client $1" ;;
@@ -12,7 +12,7 @@ need_client() {
 
 client_version() {
     case $1 in
-    raw) curl --version | sed -n '1s/curl \([^ ]*\).*/curl \1/p' ;;
+    raw) echo "plain requests" ;;
     osirisfs) "$BINARY" --version ;;
     s3fs) s3fs --version | sed -n '1s/.*V\([0-9.]*\).*/s3fs \1/p' ;;
     rclone) rclone version | sed -n '1s/ v\([0-9.]*\).*/ \1/p' ;;
@@ -45,30 +45,70 @@ s3fs_settled() { true; }
 rclone_settled() { ! grep -rqs '"Dirty": true' "$WORK/rclone/vfsMeta"; }
 settle() { wait_for 600 "${CLIENT}_settled"; }
 
-# What a mount measures is the same for all of them.
-mount_write_prepare() { mkdir -p "$MNT/$CLIENT"; }
-mount_write() { dd if="$SOURCE" of="$MNT/$CLIENT/big" bs=1M conv=fsync status=none && settle; }
-mount_read_prepare() { remount; }
-mount_read() { dd if="$MNT/$CLIENT/big" of=/dev/null bs=1M status=none; }
-mount_in_prepare() { rm -rf "$MNT/$CLIENT/small"; }
-mount_in() { cp -r "$SMALL" "$MNT/$CLIENT/small" && settle; }
+# What is done on a mount is the same for all of them.
+work() { python3 "$REPO/scripts/lib/bench_work.py" "$@"; }
+mine() { echo "$MNT/$CLIENT"; }
+
+mount_prepare() {
+    case $1 in
+    write | in) mkdir -p "$(mine)" && rm -rf "$(mine)/small" ;;
+    # What was not read is not in any cache. (`warm` reads what `read` has read.)
+    read | first | random* | strided | mapped | read16 | list) remount ;;
+    warm) work read "$(mine)/big" "$SOURCE" 1 strided "$BYTES" $((1 << 20)) "$MIB" >"$WORK/out" ;;
+    copy) remount && rm -f "$(mine)/copy" ;;
+    append) rm -f "$(mine)/log" ;;
+    write16) rm -rf "$(mine)/many" && mkdir "$(mine)/many" ;;
+    in8) rm -rf "$(mine)/eight" && mkdir "$(mine)/eight" ;;
+    in_100k) rm -rf "$(mine)/hundred" ;;
+    # After a listing, as a person would.
+    out | out8 | out_100k) rm -rf "$WORK/out" && mkdir "$WORK/out" && remount && ls "$(mine)/small" >"$WORK/listing" ;;
+    esac
+}
+
+mount_work() {
+    case $1 in
+    write) dd if="$SOURCE" of="$(mine)/big" bs=1M conv=fsync status=none && settle ;;
+    read) dd if="$(mine)/big" of=/dev/null bs=1M status=none ;;
+    warm) TOOK=$(work read "$(mine)/big" "$SOURCE" 1 strided "$BYTES" $((1 << 20)) "$MIB") ;;
+    first) TOOK=$(work first "$(mine)/big" "$SOURCE") ;;
+    random) TOOK=$(work read "$(mine)/big" "$SOURCE" 1 random "$BYTES" 4096 200) ;;
+    random_128k) TOOK=$(work read "$(mine)/big" "$SOURCE" 1 random "$BYTES" 131072 200) ;;
+    random16) TOOK=$(work read "$(mine)/big" "$SOURCE" 16 random "$BYTES" 4096 1000) ;;
+    strided) TOOK=$(work read "$(mine)/big" "$SOURCE" 1 strided "$BYTES" 131072 "$MIB") ;;
+    mapped) TOOK=$(work mapped "$(mine)/big" "$SOURCE" "$BYTES") ;;
+    copy) cp "$(mine)/big" "$(mine)/copy" && settle ;;
+    middle) TOOK=$(work middle "$(mine)/copy" "$BYTES") ;;
+    append) TOOK=$(work append "$(mine)/log" 4096 100) ;;
+    write16) work write_many "$(mine)/many" "$SOURCE" $((BYTES / 16)) 16 >"$WORK/took" && settle ;;
+    read16) TOOK=$(work streams "$(mine)/many" "$SOURCE" $((BYTES / 16))) ;;
+    in) cp -r "$SMALL" "$(mine)/small" && settle ;;
+    in8) by_eight "$SMALL" "$(mine)/eight" && settle ;;
+    in_100k) cp -r "$HUNDRED" "$(mine)/hundred" && settle ;;
+    out) cp -r "$(mine)/small" "$WORK/out" ;;
+    out8) by_eight "$(mine)/small" "$WORK/out" ;;
+    out_100k) cp -r "$(mine)/hundred" "$WORK/out" ;;
+    list) ls -l "$MNT/many" >"$WORK/listing" ;;
+    esac
+}
+
 # Eight programs at once, each with its share of the files.
 by_eight() { find "$1" -type f -print0 | xargs -0 -P 8 -n $(((SMALL_COUNT + 7) / 8)) cp -t "$2"; }
-mount_in8_prepare() { rm -rf "$MNT/$CLIENT/eight" && mkdir "$MNT/$CLIENT/eight"; }
-mount_in8() { by_eight "$SMALL" "$MNT/$CLIENT/eight" && settle; }
-mount_in8_check() { diff -r "$SMALL" "$MNT/$CLIENT/eight"; }
-mount_out_prepare() { rm -rf "$WORK/out" && remount; }
-mount_out() { cp -r "$MNT/$CLIENT/small" "$WORK/out"; }
-mount_out8_prepare() { mount_out_prepare && mkdir "$WORK/out"; }
-mount_out8() { by_eight "$MNT/$CLIENT/small" "$WORK/out"; }
-mount_list_prepare() { remount; }
-mount_list() { ls -l "$MNT/many" >"$WORK/listing"; }
 
-# After the clock: are the bytes right?
-mount_read_check() { cmp "$SOURCE" "$MNT/$CLIENT/big"; }
-mount_out8_check() { mount_out_check; }
-mount_out_check() { diff -r "$SMALL" "$WORK/out"; }
-mount_list_check() { [[ $(grep -c '^-' "$WORK/listing") -eq $LIST_COUNT ]]; }
+# After the clock: are the bytes right? (What bench_work.py has read it has compared.)
+mount_check() {
+    case $1 in
+    read) cmp "$SOURCE" "$(mine)/big" ;;
+    copy) cmp "$SOURCE" "$(mine)/copy" ;;
+    middle) settle && remount && work middle_check "$(mine)/copy" "$SOURCE" "$BYTES" ;;
+    write16) cat "$(mine)"/many/* | cmp - "$SOURCE" ;;
+    in8) diff -r "$SMALL" "$(mine)/eight" ;;
+    in_100k) diff -r "$HUNDRED" "$(mine)/hundred" ;;
+    out) diff -r "$SMALL" "$WORK/out/small" ;;
+    out_100k) diff -r "$HUNDRED" "$WORK/out/hundred" ;;
+    out8) diff -r "$SMALL" "$WORK/out" ;;
+    list) [[ $(grep -c '^-' "$WORK/listing") -eq $LIST_COUNT ]] ;;
+    esac
+}
 
 # A new mount has nothing in its caches, and neither has the kernel for it.
 remount() {

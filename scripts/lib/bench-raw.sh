@@ -1,40 +1,54 @@
 # shellcheck shell=bash
-# The client "raw": the ceiling of the service. The same bytes by curl, many requests in flight, no file system, nothing
-# hashed or signed while the clock runs. Uses WORK, SOURCE, SMALL, SMALL_COUNT, LIST_COUNT and OSIRISFS_RGW_*.
+# The client "raw": the ceiling of the service. The same bytes by plain requests that were signed before
+# (scripts/raw-client.rs), best of several numbers in flight. Uses WORK, SOURCE, SMALL, HUNDRED, BYTES and OSIRISFS_RGW_*.
 
-# How many in flight: 8 MiB each, and small ones, of which the gateway holds some back for 40 ms when it waits for an
-# acknowledgement that the client's kernel delays.
-LANES=16
-SMALL_LANES=64
 RAW=$WORK/raw
 
-plan() { python3 "$REPO/scripts/lib/raw_plan.py" "$@" >"$RAW/plan"; }
-run_plan() {
-    curl --no-progress-meter --fail-early --parallel --parallel-immediate --parallel-max "$LANES" -K "$RAW/plan"
+# How many requests in flight are tried; the best counts. What a program does one after the other is tried with one.
+raw_lanes() {
+    case $1 in
+    first | random | random_128k | middle | append | copy | warm | list) echo 1 ;;
+    random16) echo 16 ;;
+    *) echo 4 16 64 ;;
+    esac
 }
 
-raw_mount() { mkdir -p "$RAW/parts"; }
+plan() { python3 "$REPO/scripts/lib/raw_plan.py" "$@" >"$RAW/plan"; }
+run_plan() { TOOK=$("$RAW_CLIENT" "$RAW/plan" "${LANES:-16}"); }
+
+raw_mount() { mkdir -p "$RAW"; }
 raw_unmount() { rm -rf "$RAW"; }
 
-raw_write_prepare() { plan write raw/big "$SOURCE" "$RAW/parts"; }
-raw_write() {
-    run_plan
-    curl -sf -o /dev/null --data-binary "@$RAW/parts/complete.xml" "$(cat "$RAW/parts/complete.url")"
+# By default what was planned is sent.
+raw_work() {
+    case $1 in
+    warm) TOOK=$(work read "$SOURCE" "$SOURCE" 1 strided "$BYTES" $((1 << 20)) "$MIB") ;;
+    *) run_plan ;;
+    esac
 }
-raw_read_prepare() { plan read raw/big "$(stat -c %s "$SOURCE")"; }
-raw_read() { run_plan; }
 
-raw_in_prepare() { plan put raw/small/ "$SMALL_COUNT" "$SMALL/00000"; }
-raw_in() { LANES=$SMALL_LANES run_plan; }
-raw_out_prepare() { plan get raw/small/ "$SMALL_COUNT"; }
-raw_out() { LANES=$SMALL_LANES run_plan; }
+raw_prepare() {
+    case $1 in
+    write) plan write raw/big "$SOURCE" "$RAW" ;;
+    read | mapped) plan read raw/big "$BYTES" ;;
+    first) plan pieces raw/big strided "$BYTES" 4096 1 ;;
+    random) plan pieces raw/big random "$BYTES" 4096 200 ;;
+    random_128k) plan pieces raw/big random "$BYTES" 131072 200 ;;
+    random16) plan pieces raw/big random "$BYTES" 4096 1000 ;;
+    strided) plan pieces raw/big strided "$BYTES" 131072 "$MIB" ;;
+    copy) plan copy raw/big raw/copy ;;
+    # A look, a read of what surrounds the change, and the four requests of an upload that keeps the rest, have no plain
+    # counterpart that is as small: the ceiling is one PUT.
+    middle) plan replace raw/middle "$SOURCE" 4096 1 ;;
+    append) plan replace raw/append "$SOURCE" 4096 100 ;;
+    write16) plan write_many raw/many/ "$SOURCE" "$RAW" 16 ;;
+    read16) plan read_many raw/many/ $((BYTES / 16)) 16 ;;
+    in | in8) plan put raw/small/ "$SMALL_COUNT" "$SMALL/00000" ;;
+    out | out8) plan get raw/small/ "$SMALL_COUNT" ;;
+    in_100k) plan put raw/hundred/ "$SMALL_COUNT" "$HUNDRED/00000" ;;
+    out_100k) plan get raw/hundred/ "$SMALL_COUNT" ;;
+    list) plan ls many/ "$LIST_COUNT" ;;
+    esac
+}
 
-# Already as many at once as there is room for.
-raw_in8_prepare() { raw_in_prepare; }
-raw_in8() { raw_in; }
-raw_out8_prepare() { raw_out_prepare; }
-raw_out8() { raw_out; }
-
-raw_list_prepare() { plan ls many/ "$LIST_COUNT"; }
-# Each page's start is only known from the one before: one at a time.
-raw_list() { LANES=1 run_plan; }
+raw_check() { true; }

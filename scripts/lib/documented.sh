@@ -68,10 +68,10 @@ block() {
     "README.md: cargo build --release") elsewhere "$what" "scripts/demo and scripts/package" ;;
     "README.md: ./scripts/test") elsewhere "$what" "continuous integration" ;;
     "README.md: osirisfs login") as_carol "osirisfs umount --all" && carol "$what" "$1" ;;
-    "README.md: mkdir -p ~/osiris"*)
+    "README.md: mkdir -p ~/buckets"*)
         # Where her unit had its mount.
-        as_carol "rmdir ~/osiris/yourcou-data"
-        carol "$what" "$1" && check "all buckets" as_carol "ls ~/osiris | grep -qx yourcou-data" ;;
+        as_carol "rmdir ~/buckets/yourcou-data"
+        carol "$what" "$1" && check "all buckets" as_carol "ls ~/buckets | grep -qx yourcou-data" ;;
     "README.md: osirisfs share "*) carol "$what" "$1" ;;
     "README.md: osirisfs umount ~/data") carol "$what" "$1" ;;
     "README.md: token_file = "*) settings "$what" "$1" ;;

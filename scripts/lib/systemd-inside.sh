@@ -30,7 +30,7 @@ package() {
     check "dpkg -i" dpkg -i /root/packages/*.deb
     check "it runs" osirisfs --version
     check "helpers of mount(8)" test -x /sbin/mount.osirisfs -a -x /sbin/umount.fuse.osirisfs
-    for page in osirisfs.1 osirisfs-mount.1 mount.osirisfs.8 osirisfs.conf.5; do
+    for page in osirisfs.1 osirisfs-mount.1 mount.osirisfs.8 umount.osirisfs.8 osirisfs.conf.5; do
         check "man page $page" test -s "/usr/share/man/man${page##*.}/$page.gz"
     done
     check "updatedb leaves buckets alone" grep -q '^PRUNEFS=.*fuse.osirisfs"' /etc/updatedb.conf

@@ -52,7 +52,7 @@ const MOUNT_EXAMPLES: &str = "\
 Examples:
   osirisfs mount --token-file ~/.osiris-token yourcou-data ~/data
   osirisfs mount --profile yourname_yourcou --read-only yourcou-data/run7 ~/run7
-  osirisfs mount ~/osiris                    all your buckets, each a folder
+  osirisfs mount ~/buckets                   all your buckets, each a folder
   osirisfs mount --endpoint http://127.0.0.1:8000 --foreground --log debug test /mnt
   mount -t osirisfs -o token_file=/root/token,allow_other,_netdev yourcou-data /data
 

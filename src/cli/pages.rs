@@ -41,6 +41,10 @@ fn write_all(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     clap_mangen::generate_to(Cli::command(), folder)?;
     std::fs::write(folder.join("mount.osirisfs.8"), helper_page().to_roff())?;
+    // The other names of the helper show the same page.
+    for alias in ["umount.osirisfs", "mount.fuse.osirisfs", "umount.fuse.osirisfs"] {
+        std::fs::write(folder.join(format!("{alias}.8")), ".so man8/mount.osirisfs.8\n")?;
+    }
     std::fs::write(folder.join("osirisfs.conf.5"), conf_page().to_roff())
 }
 

@@ -5,7 +5,7 @@ use crate::cache::BLOCK;
 use crate::config::Conflict;
 use crate::draft::{Draft, How, Limits, PartPlan, PartState, Plan, PlanError, Source, part_range, plan};
 use crate::inode::{Inode, Knowledge, Object};
-use crate::store::{Condition, ETag, ErrorKind, PartDone, Stored};
+use crate::store::{Condition, CopySource, ETag, ErrorKind, PartDone, Stored};
 use futures::stream::{StreamExt, TryStreamExt};
 use std::ops::Range;
 use std::sync::Arc;
@@ -240,7 +240,8 @@ impl Fs {
             }
             How::Copy => {
                 let base = job.base.as_ref().ok_or(FsError::internal())?;
-                Ok(self.store.copy_part(&job.key, id, part.number, &job.key, base, part.range).await?)
+                let from = CopySource { store: &self.store, key: &job.key, etag: base };
+                Ok(self.store.copy_part(&job.key, id, part.number, from, part.range).await?)
             }
             How::Upload => {
                 let body = self.body(inode, part.range).await?;

@@ -2,7 +2,7 @@
 
 use super::{Fs, FsError, PARTS, Result};
 use crate::inode::{Inode, Knowledge, Marker, Object};
-use crate::store::{Body, Condition, ErrorKind, Stored, WriteHeaders};
+use crate::store::{Body, Condition, CopySource, ErrorKind, Stored, WriteHeaders};
 use futures::stream::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -135,11 +135,11 @@ impl Fs {
         }
         // By way of another key: a copy onto itself loses the tail of the object on some RGW releases.
         let aside = self.hidden_key("meta");
-        let moved = self.store.copy(key, Some(&object.etag), &aside, None, &[]).await?;
-        let stored = self.store.copy(&aside, Some(&moved.etag), key, Some(with), &with.grants).await;
-        if let Err(error) = self.store.delete(&aside).await {
-            tracing::warn!(key = aside, %error, "a temporary object could not be removed");
-        }
+        let stored = match self.store.copy(key, Some(&object.etag), &aside, None, &[]).await {
+            Ok(moved) => self.store.copy(&aside, Some(&moved.etag), key, Some(with), &with.grants).await,
+            Err(error) => Err(error),
+        };
+        self.delete_hidden(&aside).await;
         Ok(stored?)
     }
 
@@ -158,7 +158,8 @@ impl Fs {
         let parts = futures::stream::iter(0..count)
             .map(|n| {
                 let range = n * length..((n + 1) * length).min(object.size);
-                self.store.copy_part(target, &id, n as u32 + 1, source, &object.etag, range)
+                let from = CopySource { store: &self.store, key: source, etag: &object.etag };
+                self.store.copy_part(target, &id, n as u32 + 1, from, range)
             })
             .buffer_unordered(PARTS)
             .try_collect::<Vec<_>>()
@@ -178,11 +179,5 @@ impl Fs {
             return Err(now.err().map_or(FsError::stale(), FsError::from));
         }
         Ok(self.complete_upload(target, &id, &parts, &Condition::Always).await?)
-    }
-
-    /// A key that no listing shows, for an object of our own.
-    pub(super) fn hidden_key(&self, purpose: &str) -> String {
-        let random = fastrand::u128(..);
-        format!("{}{}/{purpose}-{}-{random:032x}", self.options.prefix, crate::names::RESERVED, self.options.host)
     }
 }

@@ -9,6 +9,7 @@ mod acl_text;
 mod apply;
 mod attr;
 mod background;
+mod clone;
 mod commit;
 mod conflict;
 mod create;
@@ -42,6 +43,7 @@ mod xattr;
 
 pub use attr::{Attr, Entry};
 pub use background::Unstored;
+pub use clone::At;
 pub use create::Caller;
 pub use error::{FsError, Result};
 pub use handle::Opened;

@@ -1,6 +1,6 @@
 //! Files whose name goes away while they are open: they stay readable and writable until the last close.
 
-use super::{Fs, Result, base_of};
+use super::{Fs, FsError, Result, base_of};
 use crate::draft::{Draft, Room};
 use crate::inode::{Inode, Object, State};
 use crate::meta::Kind;
@@ -50,10 +50,15 @@ impl Fs {
             return Ok(kept);
         }
         let aside = self.hidden_key("open");
-        if object.size > self.options.copy_limit {
-            self.copy_by_parts(&key, &object, &aside, &WriteHeaders::default()).await?;
+        let moved = if object.size > self.options.copy_limit {
+            self.copy_by_parts(&key, &object, &aside, &WriteHeaders::default()).await
         } else {
-            self.store.copy(&key, Some(&object.etag), &aside, None, &[]).await?;
+            self.store.copy(&key, Some(&object.etag), &aside, None, &[]).await.map_err(FsError::from)
+        };
+        if let Err(error) = moved {
+            // The service may have done it nevertheless.
+            self.unhide(aside);
+            return Err(error);
         }
         inode.state().orphan = Some(aside);
         Ok(kept)
@@ -76,17 +81,14 @@ impl Fs {
             state.orphan.take()
         };
         if let Some(key) = aside {
-            self.delete_hidden(key);
+            self.unhide(key);
         }
     }
 
-    fn delete_hidden(&self, key: String) {
-        let store = self.store.clone();
-        tokio::spawn(async move {
-            if let Err(error) = store.delete(&key).await {
-                tracing::warn!(key, %error, "a hidden object could not be removed");
-            }
-        });
+    /// [`Fs::delete_hidden`], which nobody waits for.
+    fn unhide(self: &Arc<Self>, key: String) {
+        let fs = self.clone();
+        tokio::spawn(async move { fs.delete_hidden(&key).await });
     }
 
     /// An open(2) found the name just before this mount removed or replaced it, and gets what the name stood for if all of
@@ -127,7 +129,7 @@ impl Fs {
         self.abandon(stream);
         self.forget_dirty(inode.ino);
         if let Some(key) = orphan {
-            self.delete_hidden(key);
+            self.unhide(key);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The multipart upload of a sequential writer: handing out parts while the program still writes.
 
-use super::{Fs, FsError, Result};
+use super::{Fs, FsError, PARTS, Result};
 use crate::draft::{Draft, Limits, PartState, Source, Stream, part_range};
 use crate::inode::{Inode, State};
 use crate::store::{Body, PartDone, Segment};
@@ -15,6 +15,12 @@ impl Fs {
     /// The bell to wait for if this draft has enough parts on their way.
     pub(super) fn too_many_parts(&self, draft: &Draft) -> Option<Arc<Notify>> {
         draft.stream.as_ref().filter(|stream| stream.sending() >= SENDING).map(|stream| stream.changed.clone())
+    }
+
+    /// The bell of a part of this draft, or of any other (which does not ring here), that is on its way.
+    pub(super) fn part_on_its_way(&self, draft: &Draft) -> Option<Arc<Notify>> {
+        let own = draft.stream.as_ref().filter(|stream| stream.sending() > 0).map(|stream| stream.changed.clone());
+        own.or_else(|| (self.parts.available_permits() < PARTS).then(Default::default))
     }
 
     /// Hands out the parts that a sequential writer has filled.
@@ -93,24 +99,32 @@ impl Fs {
             let stream = state.draft.as_ref().and_then(|draft| draft.stream.as_ref());
             stream.ok_or(FsError::internal())?.key.clone()
         };
-        // The first part begins the upload, the others wait for it.
-        let id = upload
-            .get_or_try_init(|| async {
-                self.settle_unseen(inode).await?;
-                let mut with = self.write_headers(inode).await?;
-                // The time of the last write is not known yet, and headers cannot be changed later: the object's own
-                // Last-Modified will tell it.
-                for name in ["mtime", "ctime", "atime"] {
-                    with.headers.user.remove(name);
-                }
-                Ok::<_, FsError>(self.create_upload(&key, &with).await?)
-            })
-            .await?;
+        let id = self.begin_upload(inode, &key, upload).await?;
         let mut body = Body::new();
         for segment in segments {
             body.push(segment);
         }
         Ok(self.store.upload_part(&key, id, number, body).await?)
+    }
+
+    /// The id of a stream's upload: the first part begins it, the others wait for that.
+    pub(super) async fn begin_upload<'a>(
+        self: &Arc<Self>,
+        inode: &Arc<Inode>,
+        key: &str,
+        upload: &'a OnceCell<String>,
+    ) -> Result<&'a String> {
+        let begin = async || {
+            self.settle_unseen(inode).await?;
+            let mut with = self.write_headers(inode).await?;
+            // The time of the last write is not known yet, and headers cannot be changed later: the object's own
+            // Last-Modified will tell it.
+            for name in ["mtime", "ctime", "atime"] {
+                with.headers.user.remove(name);
+            }
+            Ok(self.create_upload(key, &with).await?)
+        };
+        upload.get_or_try_init(begin).await
     }
 
     /// Waits until no part is on its way.

@@ -1,5 +1,6 @@
-//! Multipart uploads, noted on local disk while they run, so that the next mount can give up those of a daemon that
-//! was killed. Parts of an upload that nobody ends are paid for and never seen.
+//! What a daemon that is killed would leave at the service: multipart uploads that nobody ends, and hidden objects that
+//! nobody deletes. They are paid for and never seen, so they are noted on local disk while they are there, and the next
+//! mount removes those of a daemon that is gone.
 
 use super::Fs;
 use crate::store::{Condition, ErrorKind, PartDone, Result, Store, Stored, WriteHeaders};
@@ -32,29 +33,31 @@ struct Notes {
     running: HashMap<String, Note>,
 }
 
-/// One upload.
+/// One of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Note {
     endpoint: String,
     bucket: String,
     key: String,
-    id: String,
-    /// When its completion was asked for, in seconds since 1970.
-    completing: Option<u64>,
+    what: What,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum What {
+    Upload {
+        id: String,
+        /// When its completion was asked for, in seconds since 1970.
+        completing: Option<u64>,
+    },
+    /// An object under a hidden key.
+    Hidden,
 }
 
 impl Fs {
     /// Begins an upload.
     pub(super) async fn create_upload(&self, key: &str, with: &WriteHeaders) -> Result<String> {
         let id = self.store.create_upload(key, with).await?;
-        let note = Note {
-            endpoint: self.store.endpoint().to_owned(),
-            bucket: self.bucket.to_string(),
-            key: key.to_owned(),
-            id: id.clone(),
-            completing: None,
-        };
-        self.note(|running| drop(running.insert(id.clone(), note)));
+        self.note_one(&id, key, What::Upload { id: id.clone(), completing: None });
         Ok(id)
     }
 
@@ -67,8 +70,8 @@ impl Fs {
         condition: &Condition,
     ) -> Result<Stored> {
         self.note(|running| {
-            if let Some(note) = running.get_mut(id) {
-                note.completing = Some(seconds());
+            if let Some(Note { what: What::Upload { completing, .. }, .. }) = running.get_mut(id) {
+                *completing = Some(seconds());
             }
         });
         let stored = self.store.complete_upload(key, id, parts, condition).await?;
@@ -83,16 +86,39 @@ impl Fs {
         Ok(())
     }
 
+    /// A key that no listing shows, for an object of our own: to be given to [`Fs::delete_hidden`] in the end.
+    pub(super) fn hidden_key(&self, purpose: &str) -> String {
+        let random = fastrand::u128(..);
+        let key =
+            format!("{}{}/{purpose}-{}-{random:032x}", self.options.prefix, crate::names::RESERVED, self.options.host);
+        self.note_one(&key, &key, What::Hidden);
+        key
+    }
+
+    /// Deletes what is under a hidden key, if there is anything. What cannot be deleted stays noted for the next mount.
+    pub(super) async fn delete_hidden(&self, key: &str) {
+        match self.store.delete(key).await {
+            Ok(()) => self.note(|running| drop(running.remove(key))),
+            Err(error) => tracing::warn!(key, %error, "a hidden object could not be removed"),
+        }
+    }
+
+    fn note_one(&self, name: &str, key: &str, what: What) {
+        let (endpoint, bucket) = (self.store.endpoint().to_owned(), self.bucket.to_string());
+        let note = Note { endpoint, bucket, key: key.to_owned(), what };
+        self.note(|running| drop(running.insert(name.to_owned(), note)));
+    }
+
     /// Changes the notes, in memory and on disk.
     fn note(&self, change: impl FnOnce(&mut HashMap<String, Note>)) {
         let mut notes = self.uploads.notes.lock();
         change(&mut notes.running);
         if let Err(error) = notes.write(&self.options.scratch) {
-            tracing::warn!(%error, "an upload could not be noted: if this daemon is killed, it stays");
+            tracing::warn!(%error, "an upload or a hidden object could not be noted: if this daemon is killed, it stays");
         }
     }
 
-    /// Gives up the uploads of daemons that are gone.
+    /// Removes what daemons that are gone have left.
     pub(super) async fn give_up_left(self: Arc<Self>) {
         for (path, file, notes) in left(&self.options.scratch) {
             let mut kept = Vec::new();
@@ -138,23 +164,26 @@ impl Drop for Notes {
     }
 }
 
-/// Whether an upload need not be noted any longer.
+/// Whether this need not be noted any longer.
 async fn gone(store: &Store, bucket: &str, note: &Note) -> bool {
     if note.bucket != bucket || note.endpoint != store.endpoint() {
         return false;
     }
-    let asked = note.completing.map(|at| seconds().saturating_sub(at));
-    if asked.is_some_and(|ago| ago < COMPLETING.as_secs()) {
-        return false;
-    }
-    match store.abort_upload(&note.key, &note.id).await {
+    let (removed, what) = match &note.what {
+        What::Upload { completing: Some(at), .. } if seconds().saturating_sub(*at) < COMPLETING.as_secs() => {
+            return false;
+        }
+        What::Upload { id, .. } => (store.abort_upload(&note.key, id).await, "upload"),
+        What::Hidden => (store.delete(&note.key).await, "hidden object"),
+    };
+    match removed {
         Ok(()) => {
-            tracing::info!(key = note.key, "the upload of a daemon that was killed is given up");
+            tracing::info!(key = note.key, what, "left by a daemon that was killed: removed");
             true
         }
         Err(error) if error.is_not_found() || error.kind == ErrorKind::NoSuchUpload => true,
         Err(error) => {
-            tracing::warn!(key = note.key, %error, "the upload of a daemon that was killed could not be given up");
+            tracing::warn!(key = note.key, what, %error, "left by a daemon that was killed, and could not be removed");
             false
         }
     }
@@ -209,8 +238,7 @@ mod tests {
             endpoint: "http://127.0.0.1:1".to_owned(),
             bucket: "um-lab".to_owned(),
             key: "a\nb".to_owned(),
-            id: id.to_owned(),
-            completing: None,
+            what: What::Upload { id: id.to_owned(), completing: None },
         };
         let mut notes = Notes::default();
         for id in ["one", "two"] {
@@ -222,8 +250,8 @@ mod tests {
         assert!(left(folder.path()).is_empty(), "the daemon lives");
         drop(notes);
         let left = left(folder.path());
-        let ids: Vec<_> = left.iter().flat_map(|(_, _, notes)| notes.iter().map(|note| note.id.as_str())).collect();
-        assert_eq!(ids, ["two"]);
+        let left: Vec<_> = left.iter().flat_map(|(_, _, notes)| notes).collect();
+        assert!(matches!(&left[..], [Note { what: What::Upload { id, .. }, .. }] if id == "two"), "{left:?}");
     }
 
     #[test]

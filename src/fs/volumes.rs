@@ -117,7 +117,7 @@ impl Volumes {
     }
 
     /// The bucket of an inode that has open handles.
-    fn opened(&self, ino: u64) -> Result<Arc<Fs>> {
+    pub(super) fn opened(&self, ino: u64) -> Result<Arc<Fs>> {
         match self.at(ino) {
             Some(Ok(At::Bucket(fs))) => Ok(fs),
             Some(Err(error)) => Err(error),

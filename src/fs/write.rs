@@ -5,10 +5,13 @@ use crate::draft::Draft;
 use crate::inode::{Inode, State};
 use crate::meta::Kind;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Largest file: S3's largest object.
 const LARGEST: u64 = 5 << 40;
+/// How long a write waits for room in the scratch space, while parts are on their way.
+const FOR_ROOM: Duration = Duration::from_secs(60);
 
 /// What stands between a write and the draft.
 pub(super) enum Obstacle {
@@ -16,6 +19,8 @@ pub(super) enum Obstacle {
     Upload,
     /// Enough parts are on their way: wait for one.
     Full(Arc<Notify>),
+    /// The scratch space is full, and parts that are on their way will give some back.
+    NoRoom(Arc<Notify>, std::io::Error),
 }
 
 impl Fs {
@@ -40,19 +45,23 @@ impl Fs {
         if !handle.write {
             return Err(FsError::bad_handle());
         }
+        let begun = Instant::now();
         loop {
             let gate = handle.inode.gate.read().await;
             let done = self.write_now(&handle.inode, offset, data, clear_suid)?;
             drop(gate);
-            match done {
+            let bell = match done {
                 Ok(()) => return Ok(data.len() as u32),
-                Err(Obstacle::Upload) => self.commit(&handle.inode).await?,
-                // The bell may have rung between the look and the wait: look again soon in any case.
-                Err(Obstacle::Full(bell)) => {
-                    let soon = std::time::Duration::from_millis(200);
-                    let _ = tokio::time::timeout(soon, bell.notified()).await;
+                Err(Obstacle::Upload) => {
+                    self.commit(&handle.inode).await?;
+                    continue;
                 }
-            }
+                // Others may take the room that is given back, again and again.
+                Err(Obstacle::NoRoom(_, error)) if begun.elapsed() > FOR_ROOM => return Err(error.into()),
+                Err(Obstacle::Full(bell) | Obstacle::NoRoom(bell, _)) => bell,
+            };
+            // The bell may have rung between the look and the wait: look again soon in any case.
+            let _ = tokio::time::timeout(Duration::from_millis(200), bell.notified()).await;
         }
     }
 
@@ -78,7 +87,14 @@ impl Fs {
         if let Some(bell) = self.too_many_parts(draft) {
             return Ok(Err(Obstacle::Full(bell)));
         }
-        draft.write(offset, data, self.room())?;
+        if let Err(error) = draft.write(offset, data, self.room()) {
+            // What is on its way gives its room back when it has arrived.
+            let full = error.raw_os_error() == Some(libc::ENOSPC);
+            return match self.part_on_its_way(draft).filter(|_| full) {
+                Some(bell) => Ok(Err(Obstacle::NoRoom(bell, error))),
+                None => Err(error.into()),
+            };
+        }
         let size = draft.extents.size();
         touched(&mut state, size);
         if clear_suid && state.attrs.mode & 0o6000 != 0 {
@@ -195,7 +211,7 @@ pub(super) fn draft_of(state: &mut State) -> &mut Draft {
 }
 
 /// The content changed: size and times follow.
-fn touched(state: &mut State, size: u64) {
+pub(super) fn touched(state: &mut State, size: u64) {
     let now = now();
     state.size = size;
     state.attrs.mtime = now;

@@ -4,7 +4,7 @@ use super::answer::{answer_attr, answer_empty, answer_entry, answer_found, answe
 use super::convert::{change, errno};
 use super::later::{Adapter, caller, guarded};
 use super::meter::Op;
-use crate::fs::{Found, RenameRule};
+use crate::fs::{At, Found, RenameRule};
 use fuser::*;
 use std::ffi::OsStr;
 use std::io;
@@ -383,18 +383,31 @@ impl Filesystem for Adapter {
 
     fn copy_file_range(
         &self,
-        _: &Request,
-        _: INodeNo,
-        _: FileHandle,
-        _: u64,
-        _: INodeNo,
-        _: FileHandle,
-        _: u64,
-        _: u64,
-        _: CopyFileRangeFlags,
+        request: &Request,
+        ino_in: INodeNo,
+        fh_in: FileHandle,
+        offset_in: u64,
+        ino_out: INodeNo,
+        fh_out: FileHandle,
+        offset_out: u64,
+        len: u64,
+        _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        // The kernel then copies by reading and writing, and does not ask again.
-        reply.error(Errno::ENOSYS);
+        self.meter.call(Op::CopyFileRange);
+        let from = At { ino: ino_in.0, fh: fh_in.0, offset: offset_in };
+        let to = At { ino: ino_out.0, fh: fh_out.0, offset: offset_out };
+        let fs = self.fs.clone();
+        self.later(
+            (Op::CopyFileRange, request),
+            async move { fs.copy_range(from, to, len).await },
+            |done| match done {
+                // No more than was asked for, and the kernel asks for less than 2 GiB.
+                Ok(Some(copied)) => reply.written(copied as u32),
+                // The kernel reads and writes this time, and asks again the next.
+                Ok(None) => reply.error(Errno::EOPNOTSUPP),
+                Err(error) => reply.error(errno(&error)),
+            },
+        );
     }
 }

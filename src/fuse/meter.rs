@@ -47,6 +47,7 @@ operations! {
     Listxattr = "listxattr",
     Removexattr = "removexattr",
     Fallocate = "fallocate",
+    CopyFileRange = "copy_file_range",
 }
 
 /// The calls of one operation.

@@ -11,12 +11,25 @@ use aws_sdk_s3::types::MetadataDirective;
 const OP: &str = "CopyObject";
 
 impl Store {
-    /// CopyObject within the bucket (up to 5 GiB). `replace: None` keeps headers and tags of the source (directive
+    /// [`Store::copy_from`] within the bucket.
+    pub async fn copy(
+        &self,
+        source: &str,
+        source_etag: Option<&ETag>,
+        target: &str,
+        replace: Option<&WriteHeaders>,
+        grants: &[Grant],
+    ) -> Result<Stored> {
+        self.copy_from(self, source, source_etag, target, replace, grants).await
+    }
+
+    /// CopyObject from a bucket of the same service (up to 5 GiB). `replace: None` keeps headers and tags of the source (directive
     /// COPY) and resets the ACL to `grants`; `Some` sends everything anew (directive REPLACE; tags are then lost on
     /// RGW before 20: see [`Store::put_tags`]). `source_etag` is sent as `x-amz-copy-source-if-match` **and** compared
     /// with the answer's etag where the copy keeps it. Source and target may be the same key only with `replace`.
-    pub async fn copy(
+    pub async fn copy_from(
         &self,
+        from: &Store,
         source: &str,
         source_etag: Option<&ETag>,
         target: &str,
@@ -32,7 +45,7 @@ impl Store {
                     .copy_object()
                     .bucket(self.bucket())
                     .key(target)
-                    .copy_source(copy_source(self.bucket(), source))
+                    .copy_source(copy_source(from.bucket(), source))
                     .set_copy_source_if_match(source_etag.map(quoted))
                     .metadata_directive(directive.clone())
                     .customize()
@@ -43,17 +56,17 @@ impl Store {
                 Ok(done) => match done.output.copy_object_result().and_then(|result| result.e_tag()) {
                     Some(etag) if !etag.is_empty() => {
                         let etag = ETag::new(etag);
-                        self.check_source(source, source_etag, &etag).await?;
+                        from.check_source(source, source_etag, &etag).await?;
                         return Ok(Stored { etag });
                     }
                     _ => Failure::nonsense(OP, &done.answer, "an answer without ETag"),
                 },
                 // Which of the two is missing, the source or a grantee?
                 Err(failure) if failure.is(ErrorKind::NotFound) && has_grants(&extra) => {
-                    if self.head(source).await.is_ok() { explain(failure, &extra) } else { failure }
+                    if from.head(source).await.is_ok() { explain(failure, &extra) } else { failure }
                 }
                 Err(failure) if failure.is(ErrorKind::Unsupported) && self.sse.is_some() => {
-                    return self.copy_by_hand(source, source_etag, target, replace, grants).await;
+                    return self.copy_by_hand(from, source, source_etag, target, replace, grants).await;
                 }
                 Err(failure) => explain(failure, &extra),
             };
@@ -64,6 +77,7 @@ impl Store {
     /// A copy that the service cannot make, because only the user has the key of the object: fetched and stored again.
     async fn copy_by_hand(
         &self,
+        from: &Store,
         source: &str,
         source_etag: Option<&ETag>,
         target: &str,
@@ -72,11 +86,11 @@ impl Store {
     ) -> Result<Stored> {
         tracing::info!(source, target, "encrypted with a key of the user's: sent again instead of copied");
         let request = GetRequest { if_match: source_etag.cloned(), ..GetRequest::default() };
-        let (info, _, body) = self.fetched(source, request).await?;
+        let (info, _, body) = from.fetched(source, request).await?;
         let mut with = match replace {
             Some(with) => with.clone(),
             None => {
-                let tags = if info.tag_count > 0 { self.get_tags(source).await? } else { Vec::new() };
+                let tags = if info.tag_count > 0 { from.get_tags(source).await? } else { Vec::new() };
                 WriteHeaders { headers: info.headers, grants: Vec::new(), tags }
             }
         };

@@ -48,6 +48,7 @@ pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
 pub use limits::RequestCounts;
 pub use meter::{BOUNDS_MS, Metered, OpStats, Trouble, class_of};
+pub use multipart::CopySource;
 pub use sse::SseKey;
 pub use survey::{Reached, Survey, survey};
 pub use types::*;

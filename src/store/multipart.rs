@@ -15,6 +15,17 @@ use std::ops::Range;
 
 const COMPLETE: &str = "CompleteMultipartUpload";
 
+/// What a part is copied from.
+#[derive(Clone, Copy)]
+pub struct CopySource<'a> {
+    /// Its bucket.
+    pub store: &'a Store,
+    /// Its key there.
+    pub key: &'a str,
+    /// Its version.
+    pub etag: &'a ETag,
+}
+
 impl Store {
     /// CreateMultipartUpload. The ACL and headers given here are the finished object's.
     pub async fn create_upload(&self, key: &str, with: &WriteHeaders) -> Result<String> {
@@ -67,25 +78,24 @@ impl Store {
         }
     }
 
-    /// UploadPartCopy of a byte range of `source` (same bucket).
+    /// UploadPartCopy of a byte range of `source`.
     ///
-    /// Amazon copies only from the version `source_etag`. No release of RGW looks at it here: who must be sure HEADs
+    /// Amazon copies only from the version `source.etag`. No release of RGW looks at it here: who must be sure HEADs
     /// the source after the last part and before the completion.
     pub async fn copy_part(
         &self,
         key: &str,
         upload: &str,
         number: u32,
-        source: &str,
-        source_etag: &ETag,
+        source: CopySource<'_>,
         range: Range<u64>,
     ) -> Result<PartDone> {
         const OP: &str = "UploadPartCopy";
         if range.is_empty() {
             return Err(StoreError::local(ErrorKind::BadRange, OP, "the range is empty"));
         }
-        let named_version = source.contains("?versionId=");
-        let source = self.part_source(source).await?;
+        let named_version = source.key.contains("?versionId=");
+        let place = source.store.part_source(source.key).await?;
         let mut tries = Tries::new(self, OP, key, self.store_for);
         loop {
             let attempt = tries.attempt(COPYING, Extra::default(), |client, exchange| {
@@ -95,8 +105,8 @@ impl Store {
                     .key(key)
                     .upload_id(upload)
                     .part_number(number as i32)
-                    .copy_source(&source)
-                    .copy_source_if_match(quoted(source_etag))
+                    .copy_source(&place)
+                    .copy_source_if_match(quoted(source.etag))
                     .copy_source_range(range_header(&range))
                     .customize()
                     .interceptor(exchange)

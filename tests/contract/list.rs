@@ -1,7 +1,7 @@
 //! Keys and listings.
 
 use super::{Target, all_keys, clean, prefix, put, whole};
-use osirisfs::store::{Condition, ErrorKind, ListRequest, ListToken, WriteHeaders};
+use osirisfs::store::{Condition, CopySource, ErrorKind, ListRequest, ListToken, WriteHeaders};
 use std::collections::BTreeSet;
 
 /// Names that need escaping somewhere: in the path, the copy source, XML or a query.
@@ -49,7 +49,8 @@ pub async fn parts_of_odd_keys(target: &Target) {
         let etag = put(&store, &key, name.as_bytes().to_vec()).await.etag;
         let upload = store.create_upload(&target, &WriteHeaders::default()).await.unwrap();
         let range = 0..name.len() as u64;
-        let part = store.copy_part(&target, &upload, 1, &key, &etag, range).await;
+        let part =
+            store.copy_part(&target, &upload, 1, CopySource { store: &store, key: &key, etag: &etag }, range).await;
         let part = part.unwrap_or_else(|e| panic!("{name:?}: {e}"));
         assert_eq!(part.etag, etag, "{name:?}");
         store.complete_upload(&target, &upload, &[part], &Condition::Always).await.unwrap();

@@ -3,7 +3,7 @@
 use super::{Target, all_keys, clean, noise, prefix, put, whole};
 use bytes::Bytes;
 use osirisfs::store::{
-    Acl, Body, Condition, ETag, ErrorKind, Grant, Grantee, ObjectHeaders, PartDone, Store, WriteHeaders,
+    Acl, Body, Condition, CopySource, ETag, ErrorKind, Grant, Grantee, ObjectHeaders, PartDone, Store, WriteHeaders,
 };
 
 const MIB: usize = 1 << 20;
@@ -110,7 +110,16 @@ pub async fn multipart_uploads(target: &Target) {
     assert!(pending[0].started.is_some());
     let one = store.upload_part(&key, &upload, 1, Bytes::from(bytes.clone()).into()).await.unwrap();
     assert_eq!(one.etag, source_etag);
-    let two = store.copy_part(&key, &upload, 2, &source, &source_etag, 1..(5 * MIB + 1) as u64).await.unwrap();
+    let two = store
+        .copy_part(
+            &key,
+            &upload,
+            2,
+            CopySource { store: &store, key: &source, etag: &source_etag },
+            1..(5 * MIB + 1) as u64,
+        )
+        .await
+        .unwrap();
     let three = store.upload_part(&key, &upload, 3, Bytes::from_static(b"end").into()).await.unwrap();
     let parts = [one, two, three];
     // Someone else's condition fails, the upload lives.

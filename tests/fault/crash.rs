@@ -3,6 +3,7 @@
 use super::MIB;
 use super::support::{Service, assert_same, is_gone, pattern, sh, soon};
 use std::fs;
+use std::process::Command;
 
 /// A8: what close(2) has promised outlives the daemon.
 #[test]
@@ -56,8 +57,9 @@ fn an_upload_of_a_killed_daemon_is_given_up_by_the_next_mount() {
     fs::create_dir(&cache).unwrap();
     let cache = cache.to_str().unwrap().to_owned();
     let mut mount = service.mount_through(&proxy, &["--cache-dir", &cache]);
-    let path = mount.path("f");
-    let writing = std::thread::spawn(move || fs::write(path, pattern(3, 100 * MIB)));
+    fs::write(service.folder().join("source"), pattern(3, 100 * MIB)).unwrap();
+    // A program of its own: a descriptor that another test's fork has copied is closed there, too, which stores the file.
+    let mut writing = Command::new("cp").arg(service.folder().join("source")).arg(mount.path("f")).spawn().unwrap();
     // (A daemon that is killed between the service's answer and its own note, a millisecond later, leaves the upload.)
     soon("an upload that is noted", || {
         let notes =
@@ -65,10 +67,32 @@ fn an_upload_of_a_killed_daemon_is_given_up_by_the_next_mount() {
         s3.uploads().len() == 1 && notes.collect::<String>().ends_with('\n')
     });
     mount.crash();
-    assert!(writing.join().unwrap().is_err());
+    assert!(!writing.wait().unwrap().success());
     assert_eq!(s3.uploads().len(), 1, "the daemon had no chance to give it up");
     proxy.repair();
     mount.revive();
     soon("the upload given up", || s3.uploads().is_empty());
     assert!(s3.find("f").is_none());
+}
+
+/// The same for the object under which a file lives that was removed while it was open.
+#[test]
+fn a_hidden_object_of_a_killed_daemon_is_removed_by_the_next_mount() {
+    let service = Service::embedded();
+    let proxy = service.proxy();
+    let s3 = service.s3();
+    let cache = service.folder().join("cache");
+    fs::create_dir(&cache).unwrap();
+    let mut mount = service.mount_through(&proxy, &["--cache-dir", cache.to_str().unwrap()]);
+    let hidden = || s3.all_keys(".osirisfs/open-").len();
+    s3.put("f", pattern(4, 5 * MIB));
+    let open = fs::File::open(mount.path("f")).unwrap();
+    fs::remove_file(mount.path("f")).unwrap();
+    assert_eq!(hidden(), 1, "the open file's bytes have a place");
+    mount.crash();
+    drop(open);
+    assert_eq!(hidden(), 1, "the daemon had no chance to remove it");
+    mount.revive();
+    soon("the hidden object removed", || hidden() == 0);
+    soon("nothing noted any longer", || fs::read_dir(&cache).unwrap().count() == 0);
 }

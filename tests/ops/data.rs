@@ -1,7 +1,7 @@
 //! Durability: what close, fsync and the like promise; holes.
 
 use super::{open_rw, read, stat, write};
-use crate::support::{Service, assert_same, errno, pattern, python};
+use crate::support::{Service, assert_same, errno, pattern, python, sh};
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate};
 use std::fs::{self, File};
 use std::io::Write;
@@ -157,6 +157,59 @@ pub fn copies_inside_the_mount(service: &Service) {
         assert_same(name, &read(&m.path(name)), &bytes);
         assert_same(name, &service.s3().get(name), &bytes);
     }
+}
+
+/// A whole file is copied inside the service; what is not stored, or not whole, by reading and writing. The same comes of it.
+pub fn whole_files_are_copied_by_the_service(service: &Service) {
+    let s3 = service.s3();
+    let (large, other) = (pattern(21, 20_000_000), pattern(22, 3_000_000));
+    let m = service.mount();
+    write(&m.path("large"), &large);
+    write(&m.path("there"), &other);
+    sh(m.root(), "chmod 640 large; touch -d '2001-02-03 04:05:06.789' large; sync large").ok();
+    let before = service.is_embedded().then(|| (service.log().count("CopyObject"), service.log().count("UploadPart")));
+    sh(m.root(), "cp -p large new; cp large there; cmp large new; cmp large there").ok();
+    if let Some((copies, parts)) = before {
+        assert!(service.log().count("CopyObject") >= copies + 2, "copied by the service");
+        assert_eq!(service.log().count("UploadPart"), parts, "nothing was sent");
+    }
+    for name in ["new", "there"] {
+        assert_same(name, &s3.get(name), &large);
+    }
+    let script = "import os\n\
+        def copy(a, b, at_a, at_b, n):\n\
+        \x20   while n:\n\
+        \x20       done = os.copy_file_range(a, b, n, at_a, at_b); assert done > 0\n\
+        \x20       at_a, at_b, n = at_a + done, at_b + done, n - done\n\
+        a = os.open('large', os.O_RDWR)\n\
+        f = lambda name: os.open(name, os.O_RDWR | os.O_CREAT)\n\
+        copy(a, f('begin'), 0, 0, 5000000)\n\
+        copy(a, f('end'), 15000000, 0, 5000000)\n\
+        copy(a, f('there'), 0, 1000, 2000)\n\
+        b = f('and_more'); copy(a, b, 0, 0, 20000000); os.pwrite(b, b'more', 20000000); os.close(b)\n\
+        os.pwrite(a, b'new', 7)\n\
+        copy(a, f('changed'), 0, 0, 20000000)\n";
+    python(m.root(), script).ok();
+    let mut m = m;
+    m.again();
+    let mut changed = large.clone();
+    changed[7..10].copy_from_slice(b"new");
+    let mut there = large.clone();
+    there[1000..3000].copy_from_slice(&large[..2000]);
+    let and_more = [large.as_slice(), b"more"].concat();
+    for (name, wanted) in [
+        ("begin", &large[..5_000_000]),
+        ("end", &large[15_000_000..]),
+        ("there", &there),
+        ("and_more", &and_more),
+        ("changed", &changed),
+        ("large", &changed),
+        ("new", &large),
+    ] {
+        assert_same(name, &read(&m.path(name)), wanted);
+    }
+    let stat = sh(m.root(), "stat -c '%a %y' new").ok();
+    assert!(stat.starts_with("640 2001-02-03 04:05:06.789"), "{stat}");
 }
 
 pub fn nothing_left_after_an_error(service: &Service) {

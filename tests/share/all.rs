@@ -33,6 +33,13 @@ pub fn my_buckets_are_folders(world: &World) {
     let across = fs::rename(first.join("d/f"), m.path(&second).join("f"));
     assert_eq!(errno(across), libc::EXDEV);
     sh(m.root(), &format!("mv {}/d/f {second}/moved", world.bucket())).ok();
+    // A large file goes from one to the other inside the service.
+    let large = m.path(&second).join("large");
+    fs::write(&large, noise(3 << 20)).unwrap();
+    fs::copy(&large, first.join("copy")).unwrap();
+    assert!(fs::read(&large).unwrap() == fs::read(first.join("copy")).unwrap());
+    assert_eq!(world.now(world.store(ALICE).head("copy")).size, 3 << 20);
+    sh(m.root(), &format!("rm {second}/large {}/copy", world.bucket())).ok();
     assert_eq!(fs::read_to_string(m.path(&second).join("moved")).unwrap(), "text");
     assert!(!first.join("d/f").exists());
     // Numbers do not meet, and the place is the bucket's.
