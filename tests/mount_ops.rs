@@ -29,7 +29,8 @@ on! { embedded:
     }
     data {
         sparse_files write_beyond_the_end preallocate_punch_and_seek fsync_stores fsync_of_little blocks_and_space
-        direct_io copies_inside_the_mount whole_files_are_copied_by_the_service nothing_left_after_an_error
+        direct_io copies_inside_the_mount whole_files_are_copied_by_the_service long_files_are_copied_in_parts
+        nothing_left_after_an_error
     }
     dirs {
         mkdir_and_rmdir rmdir_with_an_open_file removed_working_directory deep_trees readdir_and_stat_agree

@@ -49,7 +49,10 @@ cases! {
             create_write_read empty_file o_trunc o_append exclusive_between_mounts lock_files_between_mounts
             open_sees_what_was_closed_elsewhere
         }
-        data { sparse_files preallocate_punch_and_seek fsync_stores blocks_and_space copies_inside_the_mount whole_files_are_copied_by_the_service }
+        data {
+            sparse_files preallocate_punch_and_seek fsync_stores blocks_and_space copies_inside_the_mount
+            whole_files_are_copied_by_the_service long_files_are_copied_in_parts
+        }
         dirs { mkdir_and_rmdir deep_trees readdir_and_stat_agree seek_in_a_directory remove_while_walking }
         kept {
             small_objects_keep_their_headers large_objects_keep_their_headers directory_markers_keep_their_headers

@@ -212,6 +212,21 @@ pub fn whole_files_are_copied_by_the_service(service: &Service) {
     assert!(stat.starts_with("640 2001-02-03 04:05:06.789"), "{stat}");
 }
 
+/// Files that are too long for one copy: in parts, and the rest by reading and writing.
+pub fn long_files_are_copied_in_parts(service: &Service) {
+    let bytes = pattern(23, 50_000_000);
+    service.s3().put_parts("f", &bytes, &Default::default());
+    let m = service.mount_with(&["--copy-limit", "16M"]);
+    let before = service.is_embedded().then(|| service.log().count("UploadPartCopy"));
+    sh(m.root(), "cp f g; cp f h; printf end >> h").ok();
+    if let Some(before) = before {
+        assert!(service.log().count("UploadPartCopy") >= before + 5, "copied by the service");
+    }
+    assert_same("g", &service.s3().get("g"), &bytes);
+    assert_same("h", &service.s3().get("h"), &[bytes.as_slice(), b"end"].concat());
+    assert!(service.s3().uploads().is_empty());
+}
+
 pub fn nothing_left_after_an_error(service: &Service) {
     let m = service.mount();
     let file = File::create(m.path("f")).unwrap();
