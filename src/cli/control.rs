@@ -21,10 +21,10 @@ pub type NotStored = Vec<(String, String)>;
 pub trait Backlog: Send + Sync + 'static {
     /// How much.
     fn pending(&self) -> impl Future<Output = Left> + Send;
-    /// Which files.
-    fn pending_paths(&self) -> impl Future<Output = Vec<String>> + Send;
     /// Stores all of it; gives what could not be stored.
     fn sync_all(&self) -> impl Future<Output = NotStored> + Send;
+    /// Writes down what is not stored, because the mount ends without it; gives what that is.
+    fn keep_all(&self, why: &str) -> impl Future<Output = NotStored> + Send;
     /// How the mount is doing.
     fn status(&self) -> impl Future<Output = Status> + Send;
 }

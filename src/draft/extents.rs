@@ -1,5 +1,6 @@
 //! Where each byte of a file that is being written comes from: an interval map over `[0, size)`.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -8,7 +9,8 @@ mod tests;
 
 /// Where bytes come from. Every source gives a byte from the file's own offset, so two neighbouring runs of equal
 /// source are one run. (A source that reads at another offset would have to carry the difference, to keep that true.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The object as it was opened.
     Base,

@@ -15,6 +15,7 @@ mod create;
 mod error;
 mod handle;
 mod lookup;
+mod lost;
 mod meta_commit;
 mod open;
 mod options;
@@ -106,6 +107,10 @@ pub struct Fs {
     /// The last thing that was to be stored was stored.
     storing_works: std::sync::atomic::AtomicBool,
     conflicts: std::sync::atomic::AtomicU64,
+    /// One file at a time is written down that could not be stored. Innermost of what is held while something is waited for.
+    keeping: tokio::sync::Mutex<()>,
+    /// What could not be stored could not be kept either, and that was told.
+    lost_trouble: std::sync::atomic::AtomicBool,
 }
 
 /// What all buckets of a mount share.
@@ -189,6 +194,8 @@ impl Fs {
             warned: Default::default(),
             storing_works: Default::default(),
             conflicts: Default::default(),
+            keeping: Default::default(),
+            lost_trouble: Default::default(),
             options,
             bucket,
             store,

@@ -2,6 +2,7 @@
 //! was killed. Parts of an upload that nobody ends are paid for and never seen.
 
 use super::Fs;
+use crate::draft::lost;
 use crate::store::{Condition, ErrorKind, PartDone, Result, Store, Stored, WriteHeaders};
 use crate::sync::{LEAF, Ranked};
 use nix::fcntl::{Flock, FlockArg};
@@ -92,12 +93,14 @@ impl Fs {
         }
     }
 
-    /// Gives up the uploads of daemons that are gone.
+    /// Gives up the uploads of daemons that are gone, but none that holds bytes of what could not be stored.
     pub(super) async fn give_up_left(self: Arc<Self>) {
         for (path, file, notes) in left(&self.options.scratch) {
             let mut kept = Vec::new();
+            // Read for each file anew: only a daemon that lives adds to them, and it holds its own notes.
+            let needed = lost::uploads(&self.options.lost);
             for note in notes {
-                if !gone(&self.store, &self.bucket, &note).await {
+                if needed.contains(&note.id) || !gone(&self.store, &self.bucket, &note).await {
                     kept.push(note);
                 }
             }
