@@ -6,6 +6,8 @@
 mod counts;
 #[path = "fault/crash.rs"]
 mod crash;
+#[path = "fault/lost.rs"]
+mod lost;
 #[path = "fault/network.rs"]
 mod network;
 #[path = "fault/reads.rs"]

@@ -22,6 +22,13 @@ pub enum Source {
     Part(u32),
 }
 
+impl Source {
+    /// Whether it is a part of the running upload.
+    pub fn is_part(&self) -> bool {
+        matches!(self, Source::Part(_))
+    }
+}
+
 /// The interval map. Runs touch each other and cover the whole file; neighbours differ in source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extents {

@@ -3,7 +3,7 @@
 //! The bytes are on the disk before the record is put there by renaming, and a new record names a new file of bytes: an
 //! entry is whole or it is not there. Whoever stores it holds the entry's lock, so that no two do.
 
-use super::{Base, Draft, PartState, Record, Scratch, Stream};
+use super::{Base, Draft, PartState, Scratch, Stream};
 use crate::store::{PartDone, Segment};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -14,6 +14,9 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, Per
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use time::macros::format_description;
+
+pub use super::extents::Source;
+pub use super::record::Record;
 
 const RECORD: &str = "record";
 const LOCK: &str = "lock";
@@ -75,6 +78,16 @@ impl Lost {
         let record = read(&folder)?;
         let number = record.data.strip_prefix(DATA).and_then(|number| number.parse().ok());
         Ok(Some(Lost { folder, _lock: lock, record: Some(record), changes: 0, written: number.unwrap_or(0) }))
+    }
+
+    /// The same without a look at its record, say to remove it.
+    pub fn take_any(all: &Path, name: &str) -> io::Result<Option<Lost>> {
+        if !is_name(name) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let folder = all.join(name);
+        let lock = lock(&folder)?;
+        Ok(lock.map(|lock| Lost { folder, _lock: lock, record: None, changes: 0, written: 0 }))
     }
 
     /// Where it is.
@@ -151,12 +164,7 @@ impl Lost {
 
     /// The bytes, to be read.
     pub fn data(&self) -> io::Result<File> {
-        let record = self.record.as_ref().ok_or_else(|| io::Error::other("it has no record"))?;
-        let file = open_ours(&self.folder.join(&record.data), false)?;
-        if file.metadata()?.len() != record.size {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "its data file is cut short"));
-        }
-        Ok(file)
+        data(&self.folder, self.record.as_ref().ok_or_else(|| io::Error::other("it has no record"))?)
     }
 
     /// The draft again. `meta_changes`: the count of changes of attributes that the headers of its upload carry.
@@ -181,6 +189,16 @@ impl Lost {
         }
         Ok(draft)
     }
+}
+
+/// The record of an entry and its bytes, to be read, whoever holds it.
+pub fn peek(all: &Path, name: &str) -> io::Result<(Record, File)> {
+    if !is_name(name) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let record = read(&all.join(name))?;
+    let file = data(&all.join(name), &record)?;
+    Ok((record, file))
 }
 
 /// The entries of a folder, by name and so by time. A folder that is not there has none.
@@ -255,6 +273,14 @@ fn read(folder: &Path) -> io::Result<Record> {
     Record::read(&io::read_to_string(open_ours(&folder.join(RECORD), false)?)?)
 }
 
+fn data(folder: &Path, record: &Record) -> io::Result<File> {
+    let file = open_ours(&folder.join(&record.data), false)?;
+    if file.metadata()?.len() != record.size {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its data file is cut short"));
+    }
+    Ok(file)
+}
+
 /// The lock of an entry; `None`: somebody holds it.
 fn lock(folder: &Path) -> io::Result<Option<Flock<File>>> {
     let mut file = open_ours(&folder.join(LOCK), true)?;
@@ -295,7 +321,7 @@ fn write_data(path: &Path, size: u64, bytes: &[(u64, Segment)]) -> io::Result<()
 }
 
 /// Copies within the kernel where the file systems can, else by way of memory.
-fn copy(from: &File, offset: u64, to: &File, at: u64, len: u64) -> io::Result<()> {
+pub fn copy(from: &File, offset: u64, to: &File, at: u64, len: u64) -> io::Result<()> {
     let (mut offset, mut at, mut left) = (offset, at, len);
     while left > 0 {
         match rustix::fs::copy_file_range(from, Some(&mut offset), to, Some(&mut at), left as usize) {

@@ -22,6 +22,7 @@ mod options;
 mod orphan;
 mod read;
 mod readdir;
+mod recover;
 mod remove;
 mod rename;
 mod rename_dir;
@@ -50,11 +51,15 @@ pub use lookup::Found;
 pub use options::Options;
 pub use read::Slices;
 pub use readdir::Row;
+pub use recover::Recovered;
 pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
 pub use statfs::Space;
 pub use volumes::Volumes;
 pub use watched::{Todo, Watched};
+
+/// What could not be stored, as the next process finds it.
+pub use crate::draft::lost as found;
 
 /// Calls of the kernel are counted by the same classes of time as requests.
 pub use crate::store::{BOUNDS_MS, class_of};

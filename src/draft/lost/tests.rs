@@ -120,7 +120,8 @@ fn a_new_state_replaces_the_old_one_and_a_failure_does_not() {
     assert_eq!(io::read_to_string(lost.data().unwrap()).unwrap(), "first and second");
 
     // The same bytes are not written again.
-    let record = Record { about: About { why: "again".to_owned(), ..About::default() }, ..lost.record().unwrap().clone() };
+    let mut record = lost.record().unwrap().clone();
+    record.about.why = "again".to_owned();
     lost.write(record, None, draft.changes).unwrap();
     assert_eq!(names(lost.folder()), ["data-2", "lock", "record"]);
     let found = list(folder.path()).unwrap();
