@@ -3,7 +3,7 @@
 //! user removes or empties it. Nothing of this happens while storing works.
 
 use super::{Fs, FsError, Result, Unstored};
-use crate::draft::{About, Lost, Record};
+use crate::draft::{About, Lost, Record, lost};
 use crate::inode::{Inode, State};
 use crate::meta;
 use crate::store::{ObjectHeaders, Segment, StoreError};
@@ -78,6 +78,24 @@ impl Fs {
                 ),
             }
             self.lost_trouble.store(false, Relaxed);
+        }
+    }
+
+    /// What earlier mounts of this bucket could not store is told once more.
+    pub(super) fn tell_lost(&self) {
+        lost::tidy(&self.options.lost);
+        let Ok(found) = lost::list(&self.options.lost) else { return };
+        let ours = |one: &&lost::Found| {
+            let of_bucket = one.record.as_ref().is_ok_and(|record| record.about.bucket == *self.bucket);
+            of_bucket && !one.held
+        };
+        let count = found.iter().filter(ours).count();
+        if count > 0 {
+            let folder = self.options.lost.display();
+            tracing::warn!(
+                count,
+                "files of earlier mounts could not be stored and are kept in {folder}: osirisfs recover lists them"
+            );
         }
     }
 

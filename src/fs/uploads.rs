@@ -95,6 +95,7 @@ impl Fs {
 
     /// Gives up the uploads of daemons that are gone, but none that holds bytes of what could not be stored.
     pub(super) async fn give_up_left(self: Arc<Self>) {
+        self.tell_lost();
         for (path, file, notes) in left(&self.options.scratch) {
             let mut kept = Vec::new();
             // Read for each file anew: only a daemon that lives adds to them, and it holds its own notes.

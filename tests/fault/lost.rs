@@ -347,6 +347,7 @@ fn an_upload_that_broke_is_completed() {
     assert!(entry["in_upload"] == true && entry["here"].as_u64().unwrap() < 40 * MIB as u64, "{entry}");
     // The next mount looks for uploads that nobody needs.
     mount.revive();
+    soon("the log telling of it", || mount.log().contains("files of earlier mounts"));
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!((service.s3().uploads().len(), proxy.count("AbortMultipartUpload")), (1, 0));
     let told = recover(&service, &["--export", "saved", &name]).fails();
