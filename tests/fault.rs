@@ -8,6 +8,8 @@ mod counts;
 mod crash;
 #[path = "fault/lost.rs"]
 mod lost;
+#[path = "fault/lost_places.rs"]
+mod lost_places;
 #[path = "fault/network.rs"]
 mod network;
 #[path = "fault/reads.rs"]

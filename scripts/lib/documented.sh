@@ -234,7 +234,7 @@ tables() {
                 as_carol "osirisfs umount data"
                 check "$file: $command" bash -c "timeout --signal=INT 5 su carol -c 'cd; exec $command' 2>&1 | grep -q 'is mounted on'"
                 ;;
-            "osirisfs unit "* | "osirisfs config "* | "osirisfs list" | "osirisfs status "* | "osirisfs run "*)
+            "osirisfs unit "* | "osirisfs config "* | "osirisfs list" | "osirisfs recover" | "osirisfs status "* | "osirisfs run "*)
                 check "$file: $command" as_carol "$command"
                 ;;
             "osirisfs doctor "*) check "$file: $command" as_carol "$command" ;;

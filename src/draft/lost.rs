@@ -132,8 +132,11 @@ impl Lost {
         }
         let first = self.record.replace(record).is_none();
         self.changes = changes;
-        if first && let Some(all) = self.folder.parent() {
-            File::open(all)?.sync_all()?;
+        if first {
+            // The names of the entry and, if it was made for it, of the folder of all.
+            for above in self.folder.ancestors().skip(1).take(2) {
+                File::open(above)?.sync_all()?;
+            }
         }
         Ok(())
     }

@@ -37,17 +37,17 @@ fn only(service: &Service) -> (Value, String) {
 }
 
 /// Kills the daemon. Its locks go with the last of its threads.
-fn crash(service: &Service, mount: &Mount) {
+pub fn crash(service: &Service, mount: &Mount) {
     mount.crash();
     soon("the locks of the daemon gone", || lost(service).iter().all(|entry| entry["held"] == false));
 }
 
-fn refuse(proxy: &Proxy) {
+pub fn refuse(proxy: &Proxy) {
     proxy.rule(|request| if is_store(&request.method) { Spoil::Status(503, "SlowDown") } else { Spoil::Pass });
 }
 
 /// Writes a file that cannot be stored, and has its error.
-fn fail_to_store(path: &Path, bytes: &[u8]) {
+pub fn fail_to_store(path: &Path, bytes: &[u8]) {
     let (path, bytes) = (path.to_owned(), bytes.to_owned());
     let result = within(Duration::from_secs(60), "writing", move || store(&path, &bytes));
     assert!(gave_up(errno(result)));
@@ -156,7 +156,7 @@ fn what_a_mount_ends_without_is_kept() {
     let mount = service.mount_through(&proxy, &["--ask-for", "3s"]);
     refuse(&proxy);
     // Its close still tries.
-    let bytes = pattern(2, 20 * MIB);
+    let bytes = pattern(2, 3 * MIB);
     let (path, data) = (mount.path("f"), bytes.clone());
     let writing = std::thread::spawn(move || store(&path, &data));
     soon("the close on its way", || proxy.requests().iter().any(|request| is_store(&request.method)));
