@@ -112,7 +112,8 @@ impl Fs {
             state.size = state.object.as_ref().map_or(0, |object| object.size);
             (stream, lost, state.object.is_none() && !state.is_dir())
         };
-        if !lost.as_ref().and_then(Lost::record).is_some_and(|record| record.upload.is_some()) {
+        // Parts that an entry needs stay at the service.
+        if lost.as_ref().and_then(Lost::record).is_none_or(|record| record.upload.is_none()) {
             self.abandon(stream);
         }
         self.forget_dirty(inode.ino);
