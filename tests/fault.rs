@@ -10,6 +10,10 @@ mod crash;
 mod disk;
 #[path = "fault/kills.rs"]
 mod kills;
+#[path = "fault/lost.rs"]
+mod lost;
+#[path = "fault/lost_places.rs"]
+mod lost_places;
 #[path = "fault/network.rs"]
 mod network;
 #[path = "fault/reads.rs"]

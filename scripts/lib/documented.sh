@@ -91,6 +91,7 @@ block() {
     "GUIDE.md: s3fs#"*) cp "$1" /root/of-s3fs && elsewhere "$what" "the next line" ;;
     "GUIDE.md: um-data/run7 "*) check "$what" bash -c "osirisfs fstab --from-s3fs /root/of-s3fs | grep -v '^#' | diff - $1" ;;
     "GUIDE.md: osirisfs list") watching "$what" "$1" ;;
+    "GUIDE.md: osirisfs recover"*) lost_and_found "$what" "$1" ;;
     "GUIDE.md: mkdir -p ~/.local/share/bash-completion"*) carol "$what" "$1" ;;
     "CLUSTER.md: #!/bin/bash" | "CLUSTER.md: # prolog" | "CLUSTER.md: #%Module"*) elsewhere "$what" scripts/slurm-test ;;
     "CLUSTER.md: dpkg -i "*) elsewhere "$what" "scripts/package --check" ;;
@@ -181,6 +182,44 @@ watching() {
     done <"$2"
 }
 
+# A server of its own, which goes away while a file is being written, and comes again.
+lost_server() {
+    osirisfs serve-s3 --listen 127.0.0.1:9311 --data-dir /root/lost-data --user "alice_um:$TOKEN" --bucket yourcou-lost >/root/lost-server &
+    LOST_SERVER=$!
+    for _ in {1..100}; do
+        grep -qs '^alice_um ' /root/lost-server && return
+        sleep 0.1
+    done
+}
+
+lost_and_found() {
+    local mount="osirisfs mount --endpoint http://127.0.0.1:9311 --token-file ~/.osiris-token" writing
+    lost_server
+    as_carol "mkdir -p lost && $mount --ask-for 2s --retry-for 2s yourcou-lost ~/lost"
+    # It is open before the server goes.
+    as_carol "exec 3>lost/f; touch open; while [ -e open ]; do sleep 0.1; done; echo kept >&3; exec 3>&-" 2>/dev/null &
+    writing=$!
+    for _ in {1..100}; do
+        [[ -e /home/carol/open ]] && break
+        sleep 0.1
+    done
+    kill "$LOST_SERVER"
+    wait "$LOST_SERVER"
+    rm -f /home/carol/open /root/lost-server
+    wait "$writing"
+    kill -KILL "$(as_carol "osirisfs status --json ~/lost" | sed -n 's/.*"pid":\([0-9]*\).*/\1/p')"
+    as_carol "osirisfs umount ~/lost" 2>/dev/null
+    check "it is listed" as_carol "osirisfs recover | grep -q yourcou-lost/f"
+    lost_server
+    carol "$1" "$2"
+    check "nothing is left of it" as_carol "osirisfs recover | grep -q '^Nothing was lost'"
+    check "what was lost is found" as_carol "$mount yourcou-lost ~/lost && grep -qx kept lost/f"
+    as_carol "osirisfs umount ~/lost"
+    kill "$LOST_SERVER"
+    wait "$LOST_SERVER"
+    rm -rf /root/lost-server /root/lost-data
+}
+
 # The commands in the first column of tables.
 tables() {
     local file line command
@@ -195,7 +234,7 @@ tables() {
                 as_carol "osirisfs umount data"
                 check "$file: $command" bash -c "timeout --signal=INT 5 su carol -c 'cd; exec $command' 2>&1 | grep -q 'is mounted on'"
                 ;;
-            "osirisfs unit "* | "osirisfs config "* | "osirisfs list" | "osirisfs status "* | "osirisfs run "*)
+            "osirisfs unit "* | "osirisfs config "* | "osirisfs list" | "osirisfs recover" | "osirisfs status "* | "osirisfs run "*)
                 check "$file: $command" as_carol "$command"
                 ;;
             "osirisfs doctor "*) check "$file: $command" as_carol "$command" ;;

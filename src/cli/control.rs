@@ -21,10 +21,10 @@ pub type NotStored = Vec<(String, String)>;
 pub trait Backlog: Send + Sync + 'static {
     /// How much.
     fn pending(&self) -> impl Future<Output = Left> + Send;
-    /// Which files.
-    fn pending_paths(&self) -> impl Future<Output = Vec<String>> + Send;
     /// Stores all of it; gives what could not be stored.
     fn sync_all(&self) -> impl Future<Output = NotStored> + Send;
+    /// Writes down what is not stored, because the mount ends without it; gives what that is.
+    fn keep_all(&self, why: &str) -> impl Future<Output = NotStored> + Send;
     /// How the mount is doing.
     fn status(&self) -> impl Future<Output = Status> + Send;
 }
@@ -106,7 +106,7 @@ async fn serve<B: Backlog>(
         match line.map(|line| serde_json::from_str(&line)) {
             None => return Ok(()),
             Some(Ok(Ask::Status)) => say(&mut write, &Say::Status(Box::new(backlog.status().await))).await?,
-            Some(Ok(Ask::Sync)) => sync(backlog, &mut write).await?,
+            Some(Ok(Ask::Sync)) => sync(backlog, &mut write, &mut ended).await?,
             Some(Err(e)) => return Err(io::Error::new(io::ErrorKind::InvalidData, e)),
         }
     }
@@ -116,12 +116,19 @@ async fn until_end(ended: &mut watch::Receiver<Option<NotStored>>) {
     let _ = ended.wait_for(Option::is_some).await;
 }
 
-async fn sync<B: Backlog>(backlog: &B, write: &mut OwnedWriteHalf) -> io::Result<()> {
+async fn sync<B: Backlog>(
+    backlog: &B,
+    write: &mut OwnedWriteHalf,
+    ended: &mut watch::Receiver<Option<NotStored>>,
+) -> io::Result<()> {
     let mut work = std::pin::pin!(backlog.sync_all());
     loop {
-        match tokio::time::timeout(PROGRESS_EVERY, &mut work).await {
-            Ok(not_stored) => return say(write, &Say::Synced(not_stored)).await,
-            Err(_) => say(write, &Say::Pending(backlog.pending().await)).await?,
+        tokio::select! {
+            biased;
+            not_stored = &mut work => return say(write, &Say::Synced(not_stored)).await,
+            // The mount ends without it: the caller tells the client so.
+            () = until_end(ended) => return Ok(()),
+            () = tokio::time::sleep(PROGRESS_EVERY) => say(write, &Say::Pending(backlog.pending().await)).await?,
         }
     }
 }

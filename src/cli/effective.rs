@@ -46,7 +46,8 @@ pub fn of_bucket(bucket: &str, dash_o: &[String], config: Option<&PathBuf>, env:
     if let Some(config) = config {
         words.extend(["--config".into(), config.clone().into_os_string()]);
     }
-    words.extend([bucket.into(), "/".into()]);
+    // No other folder lies in that one.
+    words.extend([bucket.into(), "/dev/null".into()]);
     of_words(dash_o, &words, env)
 }
 

@@ -18,6 +18,7 @@ mod notify;
 mod pages;
 mod progress;
 mod prompt;
+mod recover;
 mod run;
 mod serve_s3;
 mod served;
@@ -98,6 +99,23 @@ Examples:
   osirisfs unit yourcou-data /data --automount --idle 600 --write /etc/systemd/system
   osirisfs unit --user yourcou-data ~/data --write ~/.config/systemd/user";
 
+const RECOVER_EXAMPLES: &str = "\
+Examples:
+  osirisfs recover                        what could not be stored
+  osirisfs recover --store                all of it, where it belongs
+  osirisfs recover --store 20261126-051233-4f2a7c
+  osirisfs recover --export ~/saved 20261126-051233-4f2a7c
+  osirisfs recover --drop 20261126-051233-4f2a7c
+  osirisfs recover --cache-dir /scratch/cache --store
+
+What somebody else has stored meanwhile under the same name is not overwritten: both are
+kept, one as NAME.conflict-HOST-SECONDS. An entry that is stored is removed.
+
+Exit codes:
+  0  done: what was to be stored is stored
+  1  it could not be done, or the exported file lacks bytes; standard error says which
+  3  not all could be stored; what could not be stays";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   osirisfs completions bash > ~/.local/share/bash-completion/completions/osirisfs
@@ -158,6 +176,9 @@ enum Command {
     /// Run a command with a bucket mounted, and unmount when it has ended: for batch jobs
     #[command(after_help = RUN_HELP)]
     Run(run::Args),
+    /// List what mounts could not store, and store it after all
+    #[command(after_help = RECOVER_EXAMPLES)]
+    Recover(Box<recover::Args>),
     /// Print systemd units for a mount
     #[command(after_help = UNIT_EXAMPLES)]
     Unit(unit::Args),
@@ -210,6 +231,7 @@ fn run_command(command: Command, words: &[OsString]) -> Result<(), Failure> {
         Command::List(args) => list::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Run(args) => run::run(args),
+        Command::Recover(args) => recover::run(*args),
         Command::Unit(args) => unit::run(args),
         Command::Fstab(args) => fstab::run(args),
         Command::Config(args) => config::run(args),

@@ -3,7 +3,7 @@
 use super::control::{Backlog, NotStored};
 use super::logging;
 use crate::config::Settings;
-use crate::fs::Volumes;
+use crate::fs::{Unstored, Volumes};
 use crate::fuse::{Calls, Mounted};
 use crate::mount::control::Left;
 use crate::mount::status::{Cache, Event, Gateway, Operation, Pending, Requests, Service, Status};
@@ -115,19 +115,24 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// Path and reason, and where it is kept.
+fn told(one: Unstored) -> (String, String) {
+    let kept = one.kept.map(|folder| format!("; kept in {}", folder.display())).unwrap_or_default();
+    (one.path, format!("{}{kept}", one.error))
+}
+
 impl Backlog for Served {
     async fn pending(&self) -> Left {
         let todo = self.fs.watched().todo;
         Left { files: todo.len(), bytes: todo.iter().map(|one| one.bytes.saturating_sub(one.sent)).sum() }
     }
 
-    async fn pending_paths(&self) -> Vec<String> {
-        self.fs.pending()
+    async fn sync_all(&self) -> NotStored {
+        self.fs.sync_all().await.into_iter().map(told).collect()
     }
 
-    async fn sync_all(&self) -> NotStored {
-        let unstored = self.fs.sync_all().await;
-        unstored.into_iter().map(|one| (one.path, one.error)).collect()
+    async fn keep_all(&self, why: &str) -> NotStored {
+        self.fs.keep_all(why).await.into_iter().map(told).collect()
     }
 
     async fn status(&self) -> Status {

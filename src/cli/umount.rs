@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, short = 'l')]
     lazy: bool,
 
-    /// Unmount although it is in use or files could not be stored: these are lost
+    /// Unmount although it is in use or files could not be stored: osirisfs recover has these
     #[arg(long, short = 'f')]
     force: bool,
 }
@@ -91,7 +91,11 @@ fn one(path: &Path, args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     let list: Vec<String> = not_stored.iter().map(|(path, error)| format!("{path} ({error})")).collect();
-    let text = format!("{} is unmounted, but these files could not be stored: {}", path.display(), list.join(", "));
+    let text = format!(
+        "{} is unmounted, but these files could not be stored: {}; osirisfs recover stores what is kept in lost+found",
+        path.display(),
+        list.join(", ")
+    );
     Err(Failure { code: super::exit::NOT_STORED, text })
 }
 
@@ -156,7 +160,8 @@ fn without_daemon(mount: &Mount, args: &Args) -> Result<(), Failure> {
     }
     if of_another || check::clear_dead(path)? > 0 {
         eprintln!(
-            "osirisfs: the daemon of {} had died; the dead mount is cleared. Files that were being written then may be lost.",
+            "osirisfs: the daemon of {} had died; the dead mount is cleared. Files that were being written then may be lost; \
+             osirisfs recover lists what is kept of them.",
             path.display()
         );
         return Ok(());

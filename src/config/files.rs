@@ -5,7 +5,7 @@
 
 use super::file::{self, Entry, File, Site};
 use super::{ConfigError, Env, Origin, Origins};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Options that answer the same question: one that is said hides what files of less weight say of the others.
@@ -59,6 +59,11 @@ impl Files {
     /// All sites that the files name.
     pub fn sites(&self) -> BTreeMap<&str, &Site> {
         self.read.iter().flat_map(|(_, file)| &file.sites).map(|(name, site)| (name.as_str(), site)).collect()
+    }
+
+    /// The buckets that have a section.
+    pub fn buckets(&self) -> BTreeSet<&str> {
+        self.read.iter().flat_map(|(_, file)| file.buckets.keys()).map(String::as_str).collect()
     }
 
     /// The files that were looked for, and whether each is there.

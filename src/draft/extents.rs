@@ -1,5 +1,6 @@
 //! Where each byte of a file that is being written comes from: an interval map over `[0, size)`.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -8,7 +9,8 @@ mod tests;
 
 /// Where bytes come from. Every source gives a byte from the file's own offset, so two neighbouring runs of equal
 /// source are one run. (A source that reads at another offset would have to carry the difference, to keep that true.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The object as it was opened.
     Base,
@@ -18,6 +20,13 @@ pub enum Source {
     Hole,
     /// Part of this number in the running multipart upload.
     Part(u32),
+}
+
+impl Source {
+    /// Whether it is a part of the running upload.
+    pub fn is_part(&self) -> bool {
+        matches!(self, Source::Part(_))
+    }
 }
 
 /// The interval map. Runs touch each other and cover the whole file; neighbours differ in source.

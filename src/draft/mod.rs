@@ -3,15 +3,19 @@
 //! A [`Draft`] belongs to an inode and is shared by its handles. It says for each byte where it comes from
 //! ([`Extents`]), keeps the bytes that are only here ([`Scratch`]), and carries the multipart upload that a
 //! sequential writer has running ([`Stream`]). How it is stored is decided by a pure function ([`plan`]) and done by
-//! `fs::commit`.
+//! `fs::commit`. What could not be stored is written down ([`Record`], [`Lost`]) for after the daemon's end.
 
 mod extents;
+pub mod lost;
 mod plan;
+mod record;
 mod scratch;
 mod stream;
 
 pub use extents::{Extents, Source};
+pub use lost::Lost;
 pub use plan::{How, Limits, PartPlan, Plan, PlanError, part_range, part_size, plan};
+pub use record::{About, Record};
 pub use scratch::{Room, Scratch};
 pub use stream::{PartState, Stream};
 
@@ -47,6 +51,8 @@ pub struct Draft {
     pub dirty: bool,
     /// The next offset of a program that writes in sequence.
     pub front: u64,
+    /// Counts changes of the bytes.
+    pub changes: u64,
 }
 
 impl Draft {
@@ -59,6 +65,7 @@ impl Draft {
             stream: None,
             dirty: true,
             front: 0,
+            changes: 0,
         }
     }
 
@@ -72,7 +79,7 @@ impl Draft {
         self.scratch.write(offset, data, room)?;
         let end = offset + data.len() as u64;
         self.extents.write(offset..end);
-        self.dirty = true;
+        self.changed();
         // In sequence means: goes on where the last write ended. A hole before it counts as sequence broken.
         self.front = if offset <= self.front && end >= self.front { end } else { self.front };
         Ok(())
@@ -84,7 +91,18 @@ impl Draft {
             self.front = self.front.min(size);
         }
         self.extents.truncate(size);
+        self.changed();
+    }
+
+    /// Makes a hole.
+    pub fn punch(&mut self, range: Range<u64>) {
+        self.extents.punch(range);
+        self.changed();
+    }
+
+    fn changed(&mut self) {
         self.dirty = true;
+        self.changes += 1;
     }
 
     /// Whether a range touches bytes that only the running upload holds. They can be neither read nor changed before

@@ -79,6 +79,12 @@ impl Default for Scratch {
 }
 
 impl Scratch {
+    /// Bytes that are in a file already. What is open for reading only is neither changed nor given back.
+    pub fn of_file(file: File, ranges: impl IntoIterator<Item = Range<u64>>) -> Scratch {
+        let filed = ranges.into_iter().flat_map(by_chunk).map(|range| range.start / CHUNK).collect();
+        Scratch::Large(Large { memory: BTreeMap::new(), filed, file: Some(Arc::new(file)) })
+    }
+
     /// Keeps `data` for `offset`. A full disk shows here (ENOSPC), not at a later moment.
     pub fn write(&mut self, offset: u64, data: &[u8], room: Room<'_>) -> io::Result<()> {
         let end = offset + data.len() as u64;

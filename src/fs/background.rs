@@ -3,8 +3,10 @@
 
 use super::{Fs, FsError, WIDE};
 use crate::cache::BlockCache;
+use crate::draft::Lost;
 use crate::inode::{Inode, Table};
 use futures::stream::StreamExt;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,8 @@ pub struct Unstored {
     pub path: String,
     /// Why.
     pub error: String,
+    /// The entry of `lost+found` that has it.
+    pub kept: Option<PathBuf>,
 }
 
 /// Starts the background work; it ends with the file system.
@@ -91,11 +95,13 @@ impl Fs {
         entry.due = due;
     }
 
-    /// Gives up what the service refused for good: the inode shows again what is stored.
+    /// Gives up what the service refused for good: the inode shows again what is stored. What was refused stays in
+    /// `lost+found`, where others may store it from now on.
     pub(super) fn discard(self: &Arc<Self>, inode: &Arc<Inode>) {
-        let (stream, never_stored) = {
+        let (stream, lost, never_stored) = {
             let mut state = inode.state();
             let stream = state.draft.take().and_then(|draft| draft.stream);
+            let lost = state.lost.take();
             state.refused = false;
             state.untold = None;
             state.reverted = true;
@@ -104,11 +110,22 @@ impl Fs {
             state.meta_stored = state.meta_changes;
             state.asked = None;
             state.size = state.object.as_ref().map_or(0, |object| object.size);
-            (stream, state.object.is_none() && !state.is_dir())
+            (stream, lost, state.object.is_none() && !state.is_dir())
         };
-        self.abandon(stream);
+        // Parts that an entry needs stay at the service.
+        if lost.as_ref().and_then(Lost::record).is_none_or(|record| record.upload.is_none()) {
+            self.abandon(stream);
+        }
         self.forget_dirty(inode.ino);
-        tracing::error!(path = self.table.path(inode.ino), "dropped: the service refuses it for good");
+        let path = self.table.path(inode.ino);
+        match &lost {
+            Some(lost) => tracing::error!(
+                path,
+                entry = %lost.folder().display(),
+                "given up: the service refuses it for good; osirisfs recover lists it"
+            ),
+            None => tracing::error!(path, "dropped: the service refuses it for good"),
+        }
         if never_stored {
             if let Some((parent, name)) = self.table.place(inode.ino) {
                 self.name_changed(parent, &name, false, true);
@@ -211,7 +228,7 @@ impl Fs {
                 let fs = fs.clone();
                 async move {
                     let error = fs.commit(&inode).await.err()?;
-                    Some(Unstored { path: fs.table.path(inode.ino), error: error.to_string() })
+                    Some(fs.unstored(&inode, error.to_string()))
                 }
             })
             .buffer_unordered(WIDE)

@@ -59,7 +59,7 @@ impl Fs {
 
     /// [`Fs::commit`] for a caller that holds the tree and the inode's gate.
     pub(super) async fn commit_gated(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
-        let stored = self.commit_bytes(inode).await;
+        let stored = self.commit_content(inode).await;
         if let Err(FsError::Conflict(_)) = stored {
             return stored;
         }
@@ -73,7 +73,9 @@ impl Fs {
 
     /// Stores the bytes only; attributes that wait go along if bytes are stored, else they go on waiting.
     pub(super) async fn commit_content(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {
-        self.commit_bytes(inode).await
+        let done = self.commit_bytes(inode).await;
+        self.settle_lost(inode, &done).await;
+        done
     }
 
     async fn commit_bytes(self: &Arc<Self>, inode: &Arc<Inode>) -> Result<()> {

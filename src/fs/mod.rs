@@ -16,12 +16,14 @@ mod create;
 mod error;
 mod handle;
 mod lookup;
+mod lost;
 mod meta_commit;
 mod open;
 mod options;
 mod orphan;
 mod read;
 mod readdir;
+mod recover;
 mod remove;
 mod rename;
 mod rename_dir;
@@ -51,11 +53,15 @@ pub use lookup::Found;
 pub use options::Options;
 pub use read::Slices;
 pub use readdir::Row;
+pub use recover::Recovered;
 pub use rename::RenameRule;
 pub use setattr::{Change, SetTime};
 pub use statfs::Space;
 pub use volumes::Volumes;
 pub use watched::{Todo, Watched};
+
+/// What could not be stored, as the next process finds it.
+pub use crate::draft::lost as found;
 
 /// Calls of the kernel are counted by the same classes of time as requests.
 pub use crate::store::{BOUNDS_MS, class_of};
@@ -108,6 +114,10 @@ pub struct Fs {
     /// The last thing that was to be stored was stored.
     storing_works: std::sync::atomic::AtomicBool,
     conflicts: std::sync::atomic::AtomicU64,
+    /// One file at a time is written down that could not be stored. Innermost of what is held while something is waited for.
+    keeping: tokio::sync::Mutex<()>,
+    /// What could not be stored could not be kept either, and that was told.
+    lost_trouble: std::sync::atomic::AtomicBool,
 }
 
 /// What all buckets of a mount share.
@@ -191,6 +201,8 @@ impl Fs {
             warned: Default::default(),
             storing_works: Default::default(),
             conflicts: Default::default(),
+            keeping: Default::default(),
+            lost_trouble: Default::default(),
             options,
             bucket,
             store,

@@ -1,6 +1,6 @@
 //! What the core needs to know of the settings.
 
-use crate::config::{Conflict, ExclusiveCreate, Metadata, OwnerMap, Settings};
+use crate::config::{Conflict, ExclusiveCreate, Folders, Metadata, OwnerMap, Settings};
 use crate::meta::Defaults;
 use base64::Engine;
 use std::path::PathBuf;
@@ -25,8 +25,10 @@ pub struct Options {
     pub listing_only: bool,
     /// Bytes of clean blocks in memory.
     pub cache_size: u64,
-    /// Folder for scratch files of drafts and for what could not be stored.
+    /// Folder for scratch files of drafts.
     pub scratch: PathBuf,
+    /// Folder for what could not be stored.
+    pub lost: PathBuf,
     /// Bytes of the largest object that the service copies in one request; larger ones are copied by parts.
     pub copy_limit: u64,
     /// When O_EXCL takes effect.
@@ -50,15 +52,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// The part of a mount's settings that concerns the core. Makes the scratch folder if it is missing.
+    /// The part of a mount's settings that concerns the core.
     pub fn of(settings: &Settings) -> Options {
         let owner = Defaults {
             file_mode: u32::from(settings.file_mode),
             dir_mode: u32::from(settings.dir_mode),
             ..Defaults::new(settings.uid, settings.gid)
         };
-        let temporary = || std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
-        let scratch = settings.cache_dir.clone().unwrap_or_else(temporary);
+        let folders = Folders::of(settings.cache_dir.as_deref(), nix::unistd::geteuid().as_raw());
         Options {
             prefix: settings.prefix.clone(),
             read_only: settings.read_only,
@@ -66,7 +67,8 @@ impl Options {
             max_age: settings.max_age,
             listing_only: settings.metadata == Metadata::Listing,
             cache_size: settings.cache_size,
-            scratch,
+            scratch: folders.scratch,
+            lost: folders.lost,
             copy_limit: match &settings.sse_c {
                 Some(_) => settings.copy_limit.min(WHOLE_WITH_KEY),
                 None => settings.copy_limit,

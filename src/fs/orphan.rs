@@ -141,6 +141,7 @@ impl Fs {
             state.meta_stored = state.meta_changes;
             state.opens == 0
         };
+        self.drop_lost(inode);
         self.table.unlink(inode.ino);
         if idle {
             self.bury(inode);

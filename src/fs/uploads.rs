@@ -3,11 +3,12 @@
 //! mount removes those of a daemon that is gone.
 
 use super::Fs;
+use crate::draft::lost;
 use crate::store::{Condition, ErrorKind, PartDone, Result, Store, Stored, WriteHeaders};
 use crate::sync::{LEAF, Ranked};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -118,12 +119,15 @@ impl Fs {
         }
     }
 
-    /// Removes what daemons that are gone have left.
+    /// Removes what daemons that are gone have left, but no upload that holds bytes of what could not be stored.
     pub(super) async fn give_up_left(self: Arc<Self>) {
+        self.tell_lost();
         for (path, file, notes) in left(&self.options.scratch) {
             let mut kept = Vec::new();
+            // Read for each file anew: only a daemon that lives adds to them, and it holds its own notes.
+            let needed = lost::uploads(&self.options.lost);
             for note in notes {
-                if !gone(&self.store, &self.bucket, &note).await {
+                if note.is_needed(&needed) || !gone(&self.store, &self.bucket, &note).await {
                     kept.push(note);
                 }
             }
@@ -133,6 +137,13 @@ impl Fs {
                 tracing::warn!(path = %path.display(), %error, "notes of uploads could not be changed");
             }
         }
+    }
+}
+
+impl Note {
+    /// Whether it is one of the uploads that hold bytes of what could not be stored.
+    fn is_needed(&self, uploads: &HashSet<String>) -> bool {
+        matches!(&self.what, What::Upload { id, .. } if uploads.contains(id))
     }
 }
 

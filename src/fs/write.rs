@@ -136,6 +136,10 @@ impl Fs {
                         draft.scratch = Default::default();
                     }
                     touched(&mut state, size);
+                    drop(state);
+                    if size == 0 {
+                        self.drop_lost(inode);
+                    }
                     return Ok(());
                 }
             }
@@ -170,8 +174,7 @@ impl Fs {
                         let range = offset.min(state.size)..end.min(state.size);
                         let draft = draft_of(&mut state);
                         if !draft.in_upload(range.clone()) {
-                            draft.extents.punch(range);
-                            draft.dirty = true;
+                            draft.punch(range);
                             let size = draft.extents.size();
                             touched(&mut state, size);
                             return Ok(());

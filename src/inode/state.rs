@@ -2,7 +2,7 @@
 
 use super::{DirState, Look};
 use crate::cache::Identity;
-use crate::draft::Draft;
+use crate::draft::{Draft, Lost};
 use crate::meta::{Attrs, Kind, Xattrs};
 use crate::store::{Acl, ETag, ObjectHeaders};
 use crate::sync::{Guard, Ranked, STATE};
@@ -84,6 +84,8 @@ pub struct State {
     pub object: Option<Arc<Object>>,
     /// Bytes that are not stored yet.
     pub draft: Option<Draft>,
+    /// Where these were written down after they could not be stored. Without an inode that wants it the entry stays.
+    pub lost: Option<Lost>,
     /// Counts changes of attributes; differs from `meta_stored` while some are not stored yet.
     pub meta_changes: u64,
     /// The count that the stored object carries.
@@ -142,6 +144,7 @@ impl State {
             asked: None,
             object: None,
             draft: None,
+            lost: None,
             meta_changes: 0,
             meta_stored: 0,
             mtime_set: false,

@@ -174,7 +174,7 @@ impl MountError {
             }
             Self::NotYours(_) => "only its owner and root can unmount it".to_owned(),
             Self::NotStored(_) => "the files are still there in the mount: copy them elsewhere, or try again; \
-                                   --force unmounts and loses them"
+                                   --force unmounts, and osirisfs recover stores what is kept in lost+found"
                 .to_owned(),
             Self::Died(_) => "start it with --foreground --log debug to see why".to_owned(),
             Self::Interrupted => "nothing was left mounted".to_owned(),

@@ -1,5 +1,6 @@
 //! The words in which the rest of the house speaks of stored objects. Nothing here knows the SDK.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -39,7 +40,8 @@ impl fmt::Debug for ETag {
 
 /// Everything that travels in an object's headers and that a rewrite must send again, because every write over a key
 /// (PUT, multipart, CopyObject with REPLACE) starts from nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ObjectHeaders {
     /// `Content-Type`.
     pub content_type: Option<String>,

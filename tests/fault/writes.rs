@@ -8,18 +8,18 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-fn is_store(method: &str) -> bool {
+pub fn is_store(method: &str) -> bool {
     matches!(method, "PUT" | "POST")
 }
 
 /// Closes with the error that dropping would hide.
-fn close(file: File) -> io::Result<()> {
+pub fn close(file: File) -> io::Result<()> {
     Ok(nix::unistd::close(std::os::fd::OwnedFd::from(file))?)
 }
 
 /// Writes a new file, and closes it, in a process of its own: each program that another test starts has for a moment a copy
 /// of this process's descriptors, and closing that copy stores what is there by then.
-fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut source = tempfile::NamedTempFile::new()?;
     source.write_all(bytes)?;
     let script = format!(

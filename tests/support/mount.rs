@@ -57,6 +57,10 @@ impl Mount {
         }
         let level = std::env::var("OSIRISFS_TEST_LOG").unwrap_or_else(|_| "info".to_owned());
         words.extend(["--log-file", "log", "--log", &level]);
+        // What cannot be stored stays there, and goes with the test.
+        if !how.flags.iter().any(|flag| flag == "--cache-dir") {
+            words.extend(["--cache-dir", "cache"]);
+        }
         words.extend(how.flags.iter().map(String::as_str));
         words.extend([how.source.trim_end_matches('/'), at]);
         run(&how.folder, PROGRAM, &words).ok();

@@ -140,6 +140,11 @@ impl S3 {
         self.now("uploads", self.store.list_uploads(&self.prefix))
     }
 
+    /// Gives an upload up.
+    pub fn abort(&self, upload: &PendingUpload) {
+        self.now(&upload.key, self.store.abort_upload(&upload.key, &upload.id));
+    }
+
     /// Removes everything below the mounted part.
     pub fn delete_all(&self) {
         for upload in self.uploads() {

@@ -11,13 +11,13 @@ impl Backlog for Slow {
         Left { files: 2, bytes: 7 }
     }
 
-    async fn pending_paths(&self) -> Vec<String> {
-        vec!["a".to_owned(), "b".to_owned()]
-    }
-
     async fn sync_all(&self) -> NotStored {
         tokio::time::sleep(Duration::from_millis(1200)).await;
         vec![("b".to_owned(), "quota".to_owned())]
+    }
+
+    async fn keep_all(&self, why: &str) -> NotStored {
+        vec![("b".to_owned(), why.to_owned())]
     }
 
     async fn status(&self) -> Status {

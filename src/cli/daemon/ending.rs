@@ -56,10 +56,13 @@ pub(super) async fn serve_until_end(running: Running, mountpoint: &Path, signals
     };
     let not_stored = match saved {
         Ok(not_stored) => not_stored,
-        Err(why) => served.pending_paths().await.into_iter().map(|path| (path, why.to_owned())).collect(),
+        Err(why) => served.keep_all(why).await,
     };
     for (path, error) in &not_stored {
         tracing::error!("NOT STORED: {path}: {error}");
+    }
+    if !not_stored.is_empty() {
+        tracing::error!("osirisfs recover lists what is kept, and stores it");
     }
     if let Some(control) = control {
         control.ended(not_stored.clone()).await;

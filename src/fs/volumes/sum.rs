@@ -48,4 +48,11 @@ impl Volumes {
         let done = futures::future::join_all(all.iter().map(|fs| fs.sync_all())).await;
         done.into_iter().flatten().collect()
     }
+
+    /// Writes down everything that is not stored, because the mount ends. Gives what that is.
+    pub async fn keep_all(&self, why: &str) -> Vec<Unstored> {
+        let all = self.in_use();
+        let done = futures::future::join_all(all.iter().map(|fs| fs.keep_all(why))).await;
+        done.into_iter().flatten().collect()
+    }
 }
