@@ -11,7 +11,7 @@ mod scratch;
 mod stream;
 
 pub use extents::{Extents, Source};
-pub use plan::{How, Limits, PartPlan, Plan, PlanError, part_range, part_size, plan};
+pub use plan::{Growth, How, Limits, PartPlan, Plan, PlanError, part_range, part_size, plan};
 pub use scratch::{Room, Scratch};
 pub use stream::{PartState, Stream};
 
@@ -20,6 +20,7 @@ use crate::store::ETag;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The object that a draft started from; `Source::Base` bytes are its.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Base {
     pub etag: ETag,
     /// Its size.
     pub size: u64,
+    /// It can be appended to, and when the service said so last.
+    pub appendable: Option<Instant>,
 }
 
 /// A file with bytes that are not stored yet.
