@@ -61,6 +61,11 @@ mount_out_prepare() { rm -rf "$WORK/out" && remount; }
 mount_out() { cp -r "$MNT/$CLIENT/small" "$WORK/out"; }
 mount_out8_prepare() { mount_out_prepare && mkdir "$WORK/out"; }
 mount_out8() { by_eight "$MNT/$CLIENT/small" "$WORK/out"; }
+# Each write is followed by an fsync, which the kernel sends.
+mount_log_prepare() { mkdir -p "$MNT/$CLIENT" && rm -f "$MNT/$CLIENT/log"; }
+mount_log() {
+    dd if="$SOURCE" of="$MNT/$CLIENT/log" bs=4096 count=100 oflag=append,dsync conv=notrunc status=none && settle
+}
 mount_list_prepare() { remount; }
 mount_list() { ls -l "$MNT/many" >"$WORK/listing"; }
 
@@ -68,6 +73,7 @@ mount_list() { ls -l "$MNT/many" >"$WORK/listing"; }
 mount_read_check() { cmp "$SOURCE" "$MNT/$CLIENT/big"; }
 mount_out8_check() { mount_out_check; }
 mount_out_check() { diff -r "$SMALL" "$WORK/out"; }
+mount_log_check() { head -c 409600 "$SOURCE" | cmp - "$MNT/$CLIENT/log"; }
 mount_list_check() { [[ $(grep -c '^-' "$WORK/listing") -eq $LIST_COUNT ]]; }
 
 # A new mount has nothing in its caches, and neither has the kernel for it.

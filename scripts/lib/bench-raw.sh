@@ -35,6 +35,10 @@ raw_in8() { raw_in; }
 raw_out8_prepare() { raw_out_prepare; }
 raw_out8() { raw_out; }
 
+# One after the other: where the next goes is known when the one before is done.
+raw_log_prepare() { plan append "raw/log-$RANDOM$RANDOM" 100 "$SMALL/00000"; }
+raw_log() { LANES=1 run_plan; }
+
 raw_list_prepare() { plan ls many/ "$LIST_COUNT"; }
 # Each page's start is only known from the one before: one at a time.
 raw_list() { LANES=1 run_plan; }

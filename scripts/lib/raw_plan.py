@@ -75,6 +75,12 @@ def put(prefix, count, file):
     emit((url("PUT", f"{prefix}{n:05}"), f'upload-file = "{file}"') for n in range(int(count)))
 
 
+def append(key, count, file):
+    """The bytes of one file to the end of one object, again and again."""
+    size = os.path.getsize(file)
+    emit((url("PUT", key, append=None, position=n * size), f'upload-file = "{file}"') for n in range(int(count)))
+
+
 def get(prefix, count):
     emit((url("GET", f"{prefix}{n:05}"),) for n in range(int(count)))
 
@@ -87,5 +93,5 @@ def ls(prefix, count):
         yield (url("GET", "", **{"list-type": 2, "prefix": prefix, "delimiter": "/"}, **after),)
 
 
-PLANS = {"write": write, "read": read, "put": put, "get": get, "ls": lambda *a: emit(ls(*a))}
+PLANS = {"write": write, "read": read, "put": put, "append": append, "get": get, "ls": lambda *a: emit(ls(*a))}
 PLANS[sys.argv[1]](*sys.argv[2:])

@@ -30,9 +30,10 @@ impl Kept {
     }
 }
 
-/// [`State::appends`] after an open for writing with these flags.
+/// [`State::appends`] after an open for writing with these flags. `known`: while the file was open already, because a log
+/// is cut off and looked into under the program that writes it.
 pub(super) fn appends(flags: i32, known: Option<u32>) -> Option<u32> {
-    (flags & libc::O_APPEND != 0).then(|| known.unwrap_or(0))
+    if flags & libc::O_APPEND != 0 { Some(known.unwrap_or(0)) } else { known }
 }
 
 impl Fs {

@@ -70,7 +70,8 @@ impl Fs {
             state.opens += 1;
             state.writers += u32::from(want.write);
             if want.write {
-                state.appends = appends(flags, state.appends);
+                let goes_on = state.opens > 1 || flags & libc::O_APPEND != 0;
+                state.appends = appends(flags, state.appends.filter(|_| goes_on));
             }
         }
         if want.truncate {
