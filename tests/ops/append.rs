@@ -68,7 +68,7 @@ pub fn a_log_grows(service: &Service) {
         want.extend(more);
         assert_same("cat", &read(&m.path("log")), &want);
     }
-    drop(file);
+    drop((file, reader));
     for n in 0..5 {
         sh(m.root(), &format!("echo {n} >> log")).ok();
         want.extend(format!("{n}\n").bytes());
