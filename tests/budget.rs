@@ -3,6 +3,8 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::time::Duration;
 use support::{Service, sh};
 
@@ -162,4 +164,49 @@ fn each_verb_costs_what_it_should() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Appends and stores so many times; `open` gives the file for each.
+fn append_often(times: usize, mut open: impl FnMut() -> std::rc::Rc<File>) {
+    for n in 0..times {
+        let file = open();
+        (&*file).write_all(&[n as u8; 4096]).unwrap();
+        file.sync_all().unwrap();
+    }
+}
+
+/// A log that is stored with each line costs one small request each time, from its first line on.
+#[test]
+fn a_stored_line_of_a_log_costs_one_small_request() {
+    use std::rc::Rc;
+    for service in [Service::embedded(), Service::embedded16()] {
+        let mount = service.mount();
+        std::fs::write(mount.path("first"), "first").unwrap();
+        let path = mount.path("log");
+        let open = || Rc::new(OpenOptions::new().append(true).create(true).open(&path).unwrap());
+        // So many requests at most, and so many bytes.
+        let count = |what: &str, requests: u64, bytes: u64, work: &dyn Fn()| {
+            service.log().clear();
+            work();
+            let counts = service.log().counts();
+            let up: u64 = service.log().entries().iter().map(|entry| entry.up).sum();
+            println!("{what}: {counts:?}, {up} bytes");
+            assert!(counts.values().sum::<u64>() <= requests, "{what}: {counts:?}");
+            assert!(up <= bytes, "{what}: {up} bytes");
+            assert_eq!(counts.get("GetObject"), None, "{what}");
+        };
+        count("100 lines of a new log", 120, 1 << 20, &|| {
+            let file = open();
+            append_often(100, || file.clone());
+        });
+        count("100 more", 105, 500 << 10, &|| {
+            let file = open();
+            append_often(100, || file.clone());
+        });
+        // The open asks whether the object is still the one that is known.
+        count("100, opened each time", 205, 500 << 10, &|| append_often(100, &open));
+        let stored = service.s3().get("log");
+        assert_eq!(stored.len(), 300 * 4096);
+        assert!(stored.chunks(4096).enumerate().all(|(n, line)| line.iter().all(|byte| *byte == (n % 100) as u8)));
+    }
 }

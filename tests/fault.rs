@@ -2,6 +2,8 @@
 //!
 //! The capital letters name the kinds of faults that users of other S3 file systems reported.
 
+#[path = "fault/appends.rs"]
+mod appends;
 #[path = "fault/counts.rs"]
 mod counts;
 #[path = "fault/crash.rs"]

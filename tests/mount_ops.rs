@@ -18,6 +18,10 @@ macro_rules! on {
 }
 
 on! { embedded:
+    append {
+        a_log_grows other_files_stay_plain attributes_and_appends rotated_logs two_appenders
+        replaced_under_an_appender foreign_logs where_nothing_can_be_appended
+    }
     attrs {
         new_things_look_new chmod_and_chown_stay attributes_are_stored_soon chown_clears_set_user_id times_are_exact
         every_time_survives_a_fresh_mount now_and_omit times_of_an_open_file times_of_a_large_file truncate_both_ways
@@ -38,7 +42,7 @@ on! { embedded:
     }
     kept {
         small_objects_keep_their_headers large_objects_keep_their_headers directory_markers_keep_their_headers
-        a_replaced_file_starts_anew
+        logs_keep_their_headers a_replaced_file_starts_anew
     }
     locks { flock record_locks }
     mapped {
@@ -64,11 +68,15 @@ on! { embedded:
 
 // What differs most between releases: conditions, copies, uploads.
 on! { embedded16:
+    append {
+        a_log_grows other_files_stay_plain attributes_and_appends rotated_logs two_appenders
+        replaced_under_an_appender foreign_logs
+    }
     create { exclusive_between_mounts open_sees_what_was_closed_elsewhere }
     data { fsync_stores sparse_files }
     kept {
         small_objects_keep_their_headers large_objects_keep_their_headers directory_markers_keep_their_headers
-        a_replaced_file_starts_anew
+        logs_keep_their_headers a_replaced_file_starts_anew
     }
     names { odd_characters odd_characters_in_large_files }
     remove { open_files_live_on unlink_while_streaming }

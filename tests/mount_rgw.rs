@@ -44,6 +44,10 @@ fn customer_keys() {
 
 cases! {
     ops: {
+        append {
+            a_log_grows other_files_stay_plain attributes_and_appends rotated_logs two_appenders
+            replaced_under_an_appender foreign_logs
+        }
         attrs { chmod_and_chown_stay attributes_are_stored_soon times_are_exact times_of_a_large_file truncate_both_ways }
         create {
             create_write_read empty_file o_trunc o_append exclusive_between_mounts lock_files_between_mounts
@@ -56,7 +60,7 @@ cases! {
         dirs { mkdir_and_rmdir deep_trees readdir_and_stat_agree seek_in_a_directory remove_while_walking }
         kept {
             small_objects_keep_their_headers large_objects_keep_their_headers directory_markers_keep_their_headers
-        a_replaced_file_starts_anew
+            logs_keep_their_headers a_replaced_file_starts_anew
         }
         mapped { shared_mapping programs_run }
         names { lengths long_keys not_utf8 odd_characters odd_characters_in_large_files }

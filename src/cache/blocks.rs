@@ -166,6 +166,18 @@ impl BlockCache {
         self.inner.lock().insert((id.clone(), block), bytes, self.blocks_may_take());
     }
 
+    /// Blocks of one version that are the same in another one are known by the other's name from now on.
+    pub fn carry(&self, from: &Arc<Identity>, to: &Arc<Identity>, blocks: Range<u32>) {
+        let mut inner = self.inner.lock();
+        for block in blocks {
+            if let Some(bytes) = inner.blocks.pop(&(from.clone(), block))
+                && let Some((_, old)) = inner.blocks.push((to.clone(), block), bytes)
+            {
+                inner.gone(&old);
+            }
+        }
+    }
+
     /// Forgets the blocks that lie in `range` as a whole.
     pub fn forget(&self, id: &Arc<Identity>, range: Range<u64>) {
         let mut inner = self.inner.lock();

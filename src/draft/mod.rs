@@ -14,7 +14,7 @@ mod stream;
 
 pub use extents::{Extents, Source};
 pub use lost::Lost;
-pub use plan::{How, Limits, PartPlan, Plan, PlanError, part_range, part_size, plan};
+pub use plan::{Growth, How, Limits, PartPlan, Plan, PlanError, part_range, part_size, plan};
 pub use record::{About, Record};
 pub use scratch::{Room, Scratch};
 pub use stream::{PartState, Stream};
@@ -24,6 +24,7 @@ use crate::store::ETag;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The object that a draft started from; `Source::Base` bytes are its.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Base {
     pub etag: ETag,
     /// Its size.
     pub size: u64,
+    /// It can be appended to, and when the service said so last.
+    pub appendable: Option<Instant>,
 }
 
 /// A file with bytes that are not stored yet.

@@ -5,9 +5,11 @@
 //! (UploadPartCopy); only what changed is sent, widened to the smallest part that S3 takes.
 
 use super::extents::{Extents, Source};
+pub use growth::Growth;
 use regions::{Region, at_most, regions};
 use std::ops::Range;
 
+mod growth;
 mod regions;
 #[cfg(test)]
 mod tests;
@@ -80,6 +82,10 @@ pub enum Plan {
     MetaOnly,
     /// One PUT of the whole file.
     Put,
+    /// The bytes from there on are appended to the object.
+    Append(u64),
+    /// The whole file, stored so that more can be appended to it.
+    Appendable,
     /// A multipart upload. Parts are in order and cover the file; those that are there already come first.
     Multipart(Vec<PartPlan>),
 }

@@ -72,6 +72,7 @@ impl Fs {
             tag_count: 0,
             acl: None,
             cold: entry.storage_class.as_deref().is_some_and(super::is_cold),
+            appendable: None,
         };
         let none = ObjectHeaders::default();
         let (mut attrs, xattrs) = meta::decode(&none, false, entry.size, entry.modified, &self.options.defaults);

@@ -4,6 +4,7 @@
 //! one is one copy. A long piece of a larger one becomes parts of the upload that a sequential writer has running. What is
 //! neither is left to the kernel, which reads and writes.
 
+use super::append::Kept;
 use super::{Fs, FsError, PARTS, Result, Volumes};
 use crate::draft::{Draft, Limits, PartState, Plan, Source, Stream, part_range};
 use crate::inode::{Inode, Object, State};
@@ -109,7 +110,7 @@ impl Fs {
             sent: Vec::new(),
             meta_behind: false,
         };
-        self.install(ends.target, &job, stored).await;
+        self.install(ends.target, &job, Kept::whole(stored)).await;
         self.forget_if_stored(ends.target);
         Ok(Some(size))
     }

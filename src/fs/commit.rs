@@ -1,5 +1,6 @@
 //! Storing a draft: plan, execute, take the result in.
 
+use super::append::Kept;
 use super::{Fs, FsError, PARTS, Result};
 use crate::cache::BLOCK;
 use crate::config::Conflict;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// Content up to this size stays in the block cache after it was stored: what was just written is often read next.
-const KEEP: u64 = 8 * 1024 * 1024;
+pub(super) const KEEP: u64 = 8 * 1024 * 1024;
 
 /// What a commit works from: taken under the lock, with the gate held so that the bytes stand still.
 pub(super) struct Job {
@@ -94,14 +95,17 @@ impl Fs {
                     state.draft = None;
                     return Ok(());
                 }
-                Plan::Put => self.put(inode, &job, &job.key, &condition).await,
-                Plan::Multipart(parts) => self.multipart(inode, &job, parts, &condition).await,
+                Plan::Put => self.put(inode, &job, &job.key, &condition).await.map(Kept::whole),
+                Plan::Multipart(parts) => self.multipart(inode, &job, parts, &condition).await.map(Kept::whole),
+                Plan::Append(from) => self.append(inode, &job, *from).await,
+                Plan::Appendable => self.put_appendable(inode, &job, &condition).await,
             };
             return match done {
-                Ok(stored) => {
-                    self.install(inode, &job, stored).await;
+                Ok(kept) => {
+                    self.install(inode, &job, kept).await;
                     Ok(())
                 }
+                Err(FsError::Store(error)) if self.goes_whole(inode, &job, &error) => continue,
                 Err(FsError::Store(error)) if error.kind == ErrorKind::PreconditionFailed => {
                     if self.settle_unseen(inode).await? {
                         continue;
@@ -145,6 +149,7 @@ impl Fs {
                 PlanError::TooLarge(_) => FsError::too_large(),
                 PlanError::LostPart(_) => FsError::internal(),
             })?;
+        let plan = self.growth(&state, draft, plan);
         Ok(Some(Job {
             key,
             plan,
@@ -253,7 +258,8 @@ impl Fs {
     }
 
     /// The service has it: the draft becomes the object.
-    pub(super) async fn install(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, stored: Stored) {
+    pub(super) async fn install(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, kept: Kept) {
+        let Kept { stored, appendable } = kept;
         let id = self.identity(&job.key, &stored.etag);
         // A streamed upload's headers carry no time: the object's own Last-Modified is it from now on.
         let streamed = job.upload.is_some();
@@ -284,7 +290,9 @@ impl Fs {
                 None => Some(None),
             },
             cold: false,
+            appendable,
         }));
+        state.appends = state.appends.map(|commits| commits.saturating_add(1));
         state.draft = None;
         state.unseen = None;
         state.refused = false;
@@ -304,7 +312,10 @@ impl Fs {
 
     /// Small content stays readable without asking for it again.
     fn keep_content(&self, draft: &Draft, id: &Arc<crate::cache::Identity>, size: u64) {
-        if size > KEEP || !draft.extents.is_all(Source::Local) {
+        if !draft.extents.is_all(Source::Local) {
+            return self.keep_grown(draft, id);
+        }
+        if size > KEEP {
             return;
         }
         let mut at = 0;

@@ -1,5 +1,6 @@
 //! When the object is no longer the one that was opened: neither version is lost.
 
+use super::append::Kept;
 use super::commit::Job;
 use super::{Fs, FsError, Result, now};
 use crate::config::Conflict;
@@ -67,7 +68,7 @@ impl Fs {
         }
         let Plan::Multipart(parts) = &job.plan else { return Err(FsError::internal()) };
         let stored = self.multipart(inode, job, parts, &Condition::Always).await?;
-        self.install(inode, job, stored).await;
+        self.install(inode, job, Kept::whole(stored)).await;
         let path = self.table.path(inode.ino);
         tracing::error!(path, kept = %kept, "another client changed the object meanwhile; its version was stored beside this mount's");
         self.listed_beside(inode, &kept);

@@ -1,5 +1,6 @@
 //! Making files, directories, links and special files.
 
+use super::append::appends;
 use super::{Entry, Fs, FsError, Opened, Result, now, object};
 use crate::config::ExclusiveCreate;
 use crate::draft::Draft;
@@ -81,6 +82,7 @@ impl Fs {
             state.unseen = unseen;
         }
         state.opens = 1;
+        state.appends = appends(flags, None);
         state.writers = 1;
         let stored = state.object.is_some();
         let access = flags & libc::O_ACCMODE;

@@ -85,6 +85,8 @@ fn store_errno(kind: ErrorKind) -> i32 {
         ErrorKind::Unsupported => libc::EOPNOTSUPP,
         ErrorKind::Timeout => libc::ETIMEDOUT,
         ErrorKind::Unreachable | ErrorKind::Dns => libc::EHOSTUNREACH,
+        // Whoever appends stores the whole object then.
+        ErrorKind::NotAppendable => libc::EIO,
         ErrorKind::Corrupt | ErrorKind::BadRequest | ErrorKind::Server | ErrorKind::Tls => libc::EIO,
     }
 }

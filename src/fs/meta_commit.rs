@@ -62,6 +62,8 @@ impl Fs {
             tag_count: was.as_ref().map_or(0, |was| was.tag_count),
             acl: was.as_ref().map_or(Some(None), |was| was.acl.clone()),
             cold: was.as_ref().is_some_and(|was| was.cold),
+            // A copy that replaces headers cannot be appended to.
+            appendable: None,
         }));
         if let Some(object) = &state.object
             && state.pages.is_some()

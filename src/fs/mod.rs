@@ -6,6 +6,7 @@
 mod acl;
 mod acl_set;
 mod acl_text;
+mod append;
 mod apply;
 mod attr;
 mod background;
@@ -275,6 +276,7 @@ fn object(bucket: &Arc<str>, key: &str, info: &ObjectInfo) -> Object {
         tag_count: info.tag_count,
         acl: None,
         cold: info.headers.storage_class.as_deref().is_some_and(is_cold) && !info.restored,
+        appendable: info.appendable.then(Instant::now),
     }
 }
 
@@ -283,7 +285,8 @@ fn is_cold(class: &str) -> bool {
 }
 
 fn base_of(object: &Object) -> Base {
-    Base { id: object.id.clone(), etag: object.etag.clone(), size: object.size }
+    let Object { id, etag, size, appendable, .. } = object;
+    Base { id: id.clone(), etag: etag.clone(), size: *size, appendable: *appendable }
 }
 
 /// Where the root directory keeps its own attributes: a bucket's root has no key of its own.

@@ -1,5 +1,6 @@
 //! Open and release of files. Open asks the service, whatever memory says: close-to-open consistency.
 
+use super::append::appends;
 use super::{Change, Fs, FsError, Opened, Result, object};
 use crate::cache::{BLOCK, Origin};
 use crate::inode::{Inode, State};
@@ -68,6 +69,10 @@ impl Fs {
             let mut state = inode.state();
             state.opens += 1;
             state.writers += u32::from(want.write);
+            if want.write {
+                let goes_on = state.opens > 1 || flags & libc::O_APPEND != 0;
+                state.appends = appends(flags, state.appends.filter(|_| goes_on));
+            }
         }
         if want.truncate {
             if let Err(error) = self.truncate(&inode, 0).await {

@@ -105,7 +105,9 @@ impl Fs {
         let base = match (same, &there, was) {
             (Some(same), _, _) => Some(base_of(same)),
             // Somebody else's version: the condition does not hold, and both are kept.
-            (None, Some(_), Some((etag, size))) => Some(Base { id: self.identity(&about.key, &etag), etag, size }),
+            (None, Some(_), Some((etag, size))) => {
+                Some(Base { id: self.identity(&about.key, &etag), etag, size, appendable: None })
+            }
             // Nothing is there to come into conflict with.
             (None, _, _) => None,
         };
@@ -124,6 +126,7 @@ impl Fs {
                     tag_count: 0,
                     acl: Some(None),
                     cold: false,
+                    appendable: None,
                 }
             }
         };

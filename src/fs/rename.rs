@@ -128,6 +128,8 @@ impl Fs {
                     }
                 }
                 if let Some(headers) = headers {
+                    // Only a copy that keeps them can be appended to as well.
+                    now.appendable = None;
                     now.headers = Some(Arc::new(headers));
                     state.meta_stored = changes;
                 }

@@ -65,6 +65,8 @@ pub struct Object {
     pub acl: Option<Option<Arc<Acl>>>,
     /// In a cold storage class and not restored.
     pub cold: bool,
+    /// It can be appended to (RGW), and when the service said so last.
+    pub appendable: Option<Instant>,
 }
 
 /// Everything that can change about an inode.
@@ -92,6 +94,8 @@ pub struct State {
     pub meta_stored: u64,
     /// The modification time was set by a program (not by writing), and is to be stored as it is.
     pub mtime_set: bool,
+    /// Programs that write open the file with O_APPEND: how often its bytes were stored since.
+    pub appends: Option<u32>,
     /// A Content-Type that is being stored.
     pub new_type: Option<Arc<str>>,
     /// Open handles.
@@ -148,6 +152,7 @@ impl State {
             meta_changes: 0,
             meta_stored: 0,
             mtime_set: false,
+            appends: None,
             new_type: None,
             opens: 0,
             writers: 0,

@@ -10,7 +10,7 @@ impl Store {
     pub async fn head_bucket(&self) -> Result<BucketInfo> {
         const OP: &str = "HeadBucket";
         // RGW 20 counts only when asked; older ones and Amazon ignore the query.
-        let extra = Extra { query: Some("read-stats"), ..Extra::default() };
+        let extra = Extra { query: Some("read-stats".into()), ..Extra::default() };
         let call = self.request(OP, "", self.ask_for, ASKING, extra, |client, exchange| {
             client.head_bucket().bucket(self.bucket()).customize().interceptor(exchange).send()
         });

@@ -37,6 +37,9 @@ pub enum ErrorKind {
     NotEmpty,
     /// 409 BucketAlreadyExists / BucketAlreadyOwnedByYou.
     Exists,
+    /// 409 ObjectNotAppendable, or the service or the bucket knows no append: nothing was appended, and the whole object can
+    /// be stored in its place.
+    NotAppendable,
     /// 501, 405.
     Unsupported,
     /// Bytes that arrived or were stored are not the bytes that were meant (Content-MD5, etag).

@@ -67,7 +67,8 @@ pub(super) fn classify(status: u16, code: &str, has_body: bool) -> (ErrorKind, b
         | "UserSuspended"
         | "AccountProblem" => BadCredentials,
         "RequestTimeTooSkewed" => ClockSkew,
-        "PreconditionFailed" => PreconditionFailed,
+        "PreconditionFailed" | "PositionNotEqualToLength" => PreconditionFailed,
+        "ObjectNotAppendable" => NotAppendable,
         "InvalidRange" => BadRange,
         "QuotaExceeded" => Quota,
         "EntityTooLarge" => TooLarge,
@@ -203,6 +204,8 @@ mod tests {
             (412, "PreconditionFailed", (PreconditionFailed, false)),
             (409, "ConcurrentModification", (PreconditionFailed, true)),
             (409, "BucketNotEmpty", (NotEmpty, false)),
+            (409, "PositionNotEqualToLength", (PreconditionFailed, false)),
+            (409, "ObjectNotAppendable", (NotAppendable, false)),
             (409, "SomethingNew", (BadRequest, false)),
             (416, "InvalidRange", (BadRange, false)),
             (400, "EntityTooLarge", (TooLarge, false)),

@@ -27,8 +27,8 @@ pub(super) type HeaderList = Vec<(String, String)>;
 pub(super) struct Extra {
     /// Set before signing; replaces the SDK's value.
     pub(super) headers: Arc<HeaderList>,
-    /// Added to the query (`read-stats`).
-    pub(super) query: Option<&'static str>,
+    /// Added to the query (`read-stats`, `append`).
+    pub(super) query: Option<Cow<'static, str>>,
     /// Path and query in place of the SDK's (`/?usage`).
     pub(super) target: Option<&'static str>,
 }
@@ -124,7 +124,7 @@ impl Intercept for Exchange {
             let uri = format!("{}{target}", &uri[..end]);
             request.set_uri(uri)?;
         }
-        if let Some(query) = self.extra.query {
+        if let Some(query) = &self.extra.query {
             let uri = request.uri();
             let separator = if uri.contains('?') { '&' } else { '?' };
             let uri = format!("{uri}{separator}{query}");

@@ -6,6 +6,7 @@
 
 mod account;
 mod acl;
+mod append;
 mod body;
 mod bucket;
 mod client;
@@ -42,6 +43,7 @@ mod upload_body;
 mod usage;
 mod write;
 
+pub use append::{Tail, pieces};
 pub use body::{Body, Segment};
 pub use config::{CredentialSource, Credentials, Network, Proxies, StoreConfig};
 pub use download::GetBody;
@@ -89,6 +91,8 @@ struct Place {
     bucket: String,
     probe_prefix: String,
     quirks: tokio::sync::Mutex<Option<Quirks>>,
+    /// It was found that nothing can be appended here.
+    no_append: AtomicBool,
 }
 
 struct Inner {
@@ -237,7 +241,12 @@ impl Store {
 
 impl Place {
     fn new(bucket: &str, probe_prefix: &str) -> Place {
-        Place { bucket: bucket.to_owned(), probe_prefix: probe_prefix.to_owned(), quirks: Default::default() }
+        Place {
+            bucket: bucket.to_owned(),
+            probe_prefix: probe_prefix.to_owned(),
+            quirks: Default::default(),
+            no_append: AtomicBool::new(false),
+        }
     }
 }
 

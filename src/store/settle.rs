@@ -81,7 +81,7 @@ impl Tries {
 
 /// Equal bytes do not show whose they are: several clients may have made the same empty file. Then its user metadata
 /// tells, such as a time to the nanosecond. Only plain text counts, which every service gives back as it was sent.
-fn contradicts(now: &ObjectInfo, sent: &Extra) -> bool {
+pub(super) fn contradicts(now: &ObjectInfo, sent: &Extra) -> bool {
     sent.headers.iter().any(|(name, value)| {
         let there = name.strip_prefix(META).and_then(|name| now.headers.user.get(name));
         value.bytes().all(|byte| byte.is_ascii_graphic()) && there.is_some_and(|there| there != value)

@@ -3,11 +3,13 @@
 
 #![allow(dead_code)] // not every user of this module runs every case
 
+mod append;
 mod list;
 mod objects;
 mod policy;
 mod write;
 
+pub use append::*;
 pub use list::*;
 pub use objects::*;
 pub use policy::*;
@@ -36,6 +38,9 @@ macro_rules! each_case {
             tags,
             deleting_many,
             one_request_each,
+            appends,
+            what_appends_keep,
+            one_of_many_appends,
         }
     };
 }

@@ -2,7 +2,7 @@
 
 use super::{W, mount};
 use crate::ops::{open_rw, read, stat, text, write};
-use crate::support::{Service, errno, pattern, python};
+use crate::support::{Service, errno, pattern, python, sh};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -40,6 +40,28 @@ fn a_handle_reads_one_version() {
     }
     drop(file);
     assert!(read(&m.path("f")).iter().all(|byte| *byte == b'B'));
+}
+
+/// A14: each open sees what was closed before it, so appends of two machines that take turns follow each other.
+#[test]
+fn appends_in_turn_lose_nothing() {
+    for service in [Service::embedded(), Service::embedded16()] {
+        let (m, n) = (service.mount(), service.mount());
+        // Soon of a size that is worth appending.
+        let filler = "-".repeat(1000);
+        let mut want = String::new();
+        for i in 0..100 {
+            for (mount, who) in [(&m, 'm'), (&n, 'n')] {
+                sh(mount.root(), &format!("echo {who}{i}{filler} >> log")).ok();
+                want += &format!("{who}{i}{filler}\n");
+            }
+        }
+        let got = service.s3().text("log");
+        assert_eq!(got.lines().count(), 200);
+        assert!(got == want, "not in order");
+        assert!(service.s3().head("log").appendable);
+        assert_eq!(service.s3().keys(""), ["log"]);
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What a rewrite must carry along, because S3 keeps nothing of the old object.
 
-use crate::support::{Mount, S3, Service, pattern, sh};
+use crate::support::{Mount, S3, Service, assert_same, pattern, sh};
 use osirisfs::store::{Acl, Grant, Grantee, ObjectHeaders, WriteHeaders};
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
 
 /// An object with everything that one can have. (A gateway takes only the storage classes that it was given.)
 fn dressed(service: &Service) -> WriteHeaders {
@@ -76,6 +78,27 @@ pub fn small_objects_keep_their_headers(service: &Service) {
 
 pub fn large_objects_keep_their_headers(service: &Service) {
     each_change_keeps_the_rest(service, 24 << 20);
+}
+
+/// Appends send all of it again, as does the way to an object that can be appended to.
+pub fn logs_keep_their_headers(service: &Service) {
+    let s3 = service.s3();
+    let m = service.mount();
+    let mut with = dressed(service);
+    // The copy would not keep it, so such an object is written anew each time.
+    with.headers.storage_class = None;
+    let mut want = pattern(1, 70 << 10);
+    s3.put_with("log", want.clone(), &with);
+    let before = look(&s3, "log");
+    let mut file = OpenOptions::new().append(true).open(m.path("log")).unwrap();
+    for n in 0..4 {
+        file.write_all(b"more").unwrap();
+        file.sync_all().unwrap();
+        want.extend(b"more");
+        assert_eq!(look(&s3, "log"), before, "append {n}");
+        assert_eq!(s3.head("log").appendable, n > 0, "append {n}");
+    }
+    assert_same("log", &s3.get("log"), &want);
 }
 
 pub fn directory_markers_keep_their_headers(service: &Service) {

@@ -3,6 +3,7 @@
 
 #![allow(dead_code)] // not every user runs every case
 
+pub mod append;
 pub mod attrs;
 pub mod create;
 pub mod data;

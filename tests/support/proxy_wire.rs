@@ -298,6 +298,7 @@ fn operation(method: &str, key: &str, query: &[&str], copy: bool) -> &'static st
         ("PUT", false) if has("partNumber") && copy => "UploadPartCopy",
         ("PUT", false) if has("partNumber") => "UploadPart",
         ("PUT", false) if copy => "CopyObject",
+        ("PUT", false) if has("append") => "AppendObject",
         ("PUT", false) => "PutObject",
         ("POST", false) if has("uploads") => "CreateMultipartUpload",
         ("POST", false) => "CompleteMultipartUpload",

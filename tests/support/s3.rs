@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use osirisfs::store::{
-    Acl, Body, Condition, GetRequest, ListRequest, ObjectInfo, PendingUpload, Store, StoreError, WriteHeaders,
+    Acl, Body, Condition, GetRequest, ListRequest, ObjectInfo, PendingUpload, Store, StoreError, Tail, WriteHeaders,
 };
 use std::future::Future;
 use tokio::runtime::Handle;
@@ -35,6 +35,16 @@ impl S3 {
     pub fn put_with(&self, key: &str, bytes: impl Into<Bytes>, with: &WriteHeaders) {
         let body = Body::from(bytes.into());
         self.now(key, self.store.put(&self.key(key), body, with, &Condition::Always));
+    }
+
+    /// An object that can be appended to, of these pieces.
+    pub fn append(&self, key: &str, pieces: &[&'static str]) {
+        let (whole, with, mut tail) = (self.key(key), WriteHeaders::default(), None::<Tail>);
+        for piece in pieces {
+            let body = Body::from(Bytes::from_static(piece.as_bytes()));
+            let etag = self.now(key, self.store.append(&whole, tail.as_ref(), body, &with, false)).etag;
+            tail = Some(Tail { etag, size: tail.map_or(0, |tail| tail.size) + piece.len() as u64 });
+        }
     }
 
     /// An object by multipart upload, with parts of at most 16 MiB.

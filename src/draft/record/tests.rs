@@ -57,6 +57,7 @@ fn a_record_is_read_back_as_it_was() {
         id: crate::cache::Identity::new(&"um-lab".into(), "run7/f", &ETag::new("tag")),
         etag: ETag::new("tag"),
         size: 10 * MIB,
+        appendable: None,
     });
     let record = written(&Record::of(&draft, about(), false));
     assert_eq!(record.map(), draft.extents);

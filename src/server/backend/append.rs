@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use s3s::dto::StreamingBlob;
 use s3s::{Body as HttpBody, S3Error, S3Request, S3Response, S3Result, s3_error};
 
+use super::super::Style;
 use super::super::access::Ask;
 use super::body::Body;
 use super::conditions::{self, text};
@@ -53,8 +54,8 @@ impl Backend {
         let tags = tags::from_header(text(&req.headers, "x-amz-tagging"))?;
         let acl = self.acl_of_new(&req.headers, who.id(), &bucket)?;
         let check = |current: Option<&Object>| {
-            conditions::check_put_if_new(&req.headers, current, self.style)?;
-            check_position(current, position)
+            check_position(current, position)?;
+            conditions::check_put_if_new(&req.headers, current, self.style)
         };
         let base = bucket.object(key);
         let base = base.as_deref();
@@ -79,7 +80,12 @@ impl Backend {
             check(current)?;
             // It may be of the same length and yet not what the new bytes were joined to.
             let same = current.map(|current| &current.etag) == base.map(|base| &base.etag);
-            if same { Ok(()) } else { Err(error::concurrent_modification()) }
+            match self.style {
+                _ if same => Ok(()),
+                // The piece that it would write is there.
+                Style::Rgw16 => Err(error::custom(StatusCode::CONFLICT, "BucketAlreadyExists")),
+                Style::Rgw20 => Err(error::concurrent_modification()),
+            }
         })?;
         let mut response = S3Response::new(HttpBody::empty());
         response.headers.insert(NEXT_POSITION, HeaderValue::from(len));

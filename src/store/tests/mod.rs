@@ -1,5 +1,6 @@
 //! The store against servers that cut, lie and lose answers.
 
+mod appending;
 mod fake;
 mod reading;
 mod writing;
