@@ -119,7 +119,7 @@ impl Fs {
         if state.unlinked || draft.extents.size() == 0 {
             return Ok(None);
         }
-        let Ok(key) = self.key(inode.ino, false) else { return Ok(None) };
+        let key = self.key(inode.ino, false).map_err(|error| io::Error::other(error.to_string()))?;
         let behind = draft.stream.as_ref().is_some_and(|stream| stream.meta_changes != state.meta_changes);
         let about = About {
             endpoint: self.store.endpoint().to_owned(),

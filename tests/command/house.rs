@@ -63,7 +63,8 @@ impl House {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(words).current_dir(self.dir.path()).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.env("HOME", self.dir.path()).stdin(Stdio::null());
+        // What cannot be stored stays there, too, and goes with the test.
+        command.env("HOME", self.dir.path()).env("TMPDIR", self.dir.path()).stdin(Stdio::null());
         command
     }
 
