@@ -129,8 +129,7 @@ impl Store {
             };
             self.read_refusal(&sending, &mut failure, &mut taken)?;
             let refused = failure.is(ErrorKind::PreconditionFailed);
-            let doubtful =
-                failure.unclear || tries.unclear && !failure.retry || refused && (failure.retry || tries.unclear);
+            let doubtful = failure.unclear || tries.unclear && !failure.retry || refused && failure.retry;
             if doubtful {
                 match tries.asker().landed(&sending).await? {
                     Landed::Ours if failure.unclear || tries.unclear => return Ok(Stored { etag: sending.whole }),
