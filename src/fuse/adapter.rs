@@ -366,17 +366,10 @@ impl Filesystem for Adapter {
         });
     }
 
-    // What is not offered. fuser's own answers log a warning, for ioctl at each isatty(3).
+    // Not offered. fuser's own answer logs a warning, at each isatty(3).
+    #[rustfmt::skip]
     fn ioctl(
-        &self,
-        _: &Request,
-        _: INodeNo,
-        _: FileHandle,
-        _: IoctlFlags,
-        _: u32,
-        _: &[u8],
-        _: u32,
-        reply: ReplyIoctl,
+        &self, _: &Request, _: INodeNo, _: FileHandle, _: IoctlFlags, _: u32, _: &[u8], _: u32, reply: ReplyIoctl,
     ) {
         reply.error(Errno::ENOTTY);
     }
@@ -394,20 +387,8 @@ impl Filesystem for Adapter {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        self.meter.call(Op::CopyFileRange);
         let from = At { ino: ino_in.0, fh: fh_in.0, offset: offset_in };
         let to = At { ino: ino_out.0, fh: fh_out.0, offset: offset_out };
-        let fs = self.fs.clone();
-        self.later(
-            (Op::CopyFileRange, request),
-            async move { fs.copy_range(from, to, len).await },
-            |done| match done {
-                // No more than was asked for, and the kernel asks for less than 2 GiB.
-                Ok(Some(copied)) => reply.written(copied as u32),
-                // The kernel reads and writes this time, and asks again the next.
-                Ok(None) => reply.error(Errno::EOPNOTSUPP),
-                Err(error) => reply.error(errno(&error)),
-            },
-        );
+        self.copy_range(request, from, to, len, reply);
     }
 }

@@ -4,8 +4,8 @@ use super::answer::answer_data;
 use super::convert::{GENERATION, errno, file_attr};
 use super::later::{Adapter, caller, open_flags};
 use super::meter::Op;
-use crate::fs::{Entry, Opened, Result};
-use fuser::{FileHandle, FopenFlags, ReplyCreate, ReplyData, ReplyOpen, ReplyWrite, Request};
+use crate::fs::{At, Entry, Opened, Result};
+use fuser::{Errno, FileHandle, FopenFlags, ReplyCreate, ReplyData, ReplyOpen, ReplyWrite, Request};
 use std::ffi::OsStr;
 
 impl Adapter {
@@ -85,5 +85,20 @@ impl Adapter {
             Ok(written) => reply.written(written),
             Err(error) => reply.error(errno(&error)),
         });
+    }
+    pub(super) fn copy_range(&self, request: &Request, from: At, to: At, len: u64, reply: ReplyWrite) {
+        self.meter.call(Op::CopyFileRange);
+        let fs = self.fs.clone();
+        self.later(
+            (Op::CopyFileRange, request),
+            async move { fs.copy_range(from, to, len).await },
+            |done| match done {
+                // No more than was asked for, and the kernel asks for less than 2 GiB.
+                Ok(Some(copied)) => reply.written(copied as u32),
+                // The kernel reads and writes this time, and asks again the next.
+                Ok(None) => reply.error(Errno::EOPNOTSUPP),
+                Err(error) => reply.error(errno(&error)),
+            },
+        );
     }
 }

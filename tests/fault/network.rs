@@ -13,7 +13,12 @@ use std::time::{Duration, Instant};
 
 /// What starts the tests in the background may have had SIGINT ignored, which is inherited.
 fn spawn(mount: &Mount, script: &str) -> Child {
-    Command::new("env").args(["--default-signal", "sh", "-c", script]).current_dir(mount.root()).stdout(Stdio::null()).spawn().unwrap()
+    Command::new("env")
+        .args(["--default-signal", "sh", "-c", script])
+        .current_dir(mount.root())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// A program that waits on the mount ends when it is told to.

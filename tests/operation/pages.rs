@@ -17,6 +17,11 @@ fn man_pages_render_without_warnings_and_name_every_option() {
         page(name);
     }
     for path in &pages {
+        // Another name of a page, which man(1) finds once both are installed.
+        if let Some(other) = fs::read_to_string(path).unwrap().strip_prefix(".so man8/") {
+            page(other.trim_end());
+            continue;
+        }
         let mut man = Command::new("man");
         man.args(["--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z"])
             .arg(path)
