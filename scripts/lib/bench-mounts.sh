@@ -54,7 +54,7 @@ mount_prepare() {
     write | in) mkdir -p "$(mine)" && rm -rf "$(mine)/small" ;;
     # What was not read is not in any cache. (`warm` reads what `read` has read.)
     read | first | random* | strided | mapped | read16 | list) remount ;;
-    warm) work read "$(mine)/big" "$SOURCE" 1 strided "$BYTES" $((1 << 20)) "$MIB" >"$WORK/out" ;;
+    warm) work read "$(mine)/big" "$SOURCE" 1 strided "$BYTES" $((1 << 20)) "$MIB" >"$WORK/took" ;;
     copy) remount && rm -f "$(mine)/copy" ;;
     append) rm -f "$(mine)/log" ;;
     write16) rm -rf "$(mine)/many" && mkdir "$(mine)/many" ;;
