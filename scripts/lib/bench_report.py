@@ -92,6 +92,9 @@ def table(found, memory, versions, given):
         best = min((took["seconds"] for client, took in clients.items() if client != "raw"), default=0)
         cells = []
         for client in versions:
+            if client not in clients:
+                cells.append("")
+                continue
             part = ratio(clients, client)
             text = "" if part is None else f"{part:.2f}"
             if client != "raw" and clients[client]["seconds"] == best:
@@ -119,7 +122,7 @@ def picture(path, found, versions, given):
         middle = y + bar * len(clients) / 2 + 4
         lines.append(f'<text x="{left - 10}" y="{middle}" text-anchor="end">{escape(title(row, given))}</text>')
         for client in clients:
-            part = ratio(took, client) or 0
+            part = ratio(took, client) or 0 if client in took else 0
             # A bar beyond the ceiling is cut; its number is not.
             length = min(part, 1.05) * wide
             lines.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar - 1}" fill="{colours[client]}"/>'
