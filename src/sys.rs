@@ -11,12 +11,21 @@ use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
+/// How long a thread that was joined may take to be gone: the kernel lets its joiner go on before it has taken it off the
+/// list, which on a busy machine shows.
+const LEAVING: Duration = Duration::from_secs(2);
+
 fn alone() -> io::Result<()> {
-    match std::fs::read_dir("/proc/self/task")?.count() {
-        1 => Ok(()),
-        threads => Err(io::Error::other(format!("not in a process of {threads} threads"))),
+    let begun = Instant::now();
+    loop {
+        match std::fs::read_dir("/proc/self/task")?.count() {
+            1 => return Ok(()),
+            _ if begun.elapsed() < LEAVING => std::thread::sleep(Duration::from_millis(1)),
+            threads => return Err(io::Error::other(format!("not in a process of {threads} threads"))),
+        }
     }
 }
 
