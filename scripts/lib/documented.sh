@@ -69,8 +69,6 @@ block() {
     "README.md: ./scripts/test") elsewhere "$what" "continuous integration" ;;
     "README.md: osirisfs login") as_carol "osirisfs umount --all" && carol "$what" "$1" ;;
     "README.md: mkdir -p ~/buckets"*)
-        # Where her unit had its mount.
-        as_carol "rmdir ~/buckets/yourcou-data"
         carol "$what" "$1" && check "all buckets" as_carol "ls ~/buckets | grep -qx yourcou-data" ;;
     "README.md: osirisfs share "*) carol "$what" "$1" ;;
     "README.md: osirisfs umount ~/data") carol "$what" "$1" ;;
@@ -149,11 +147,9 @@ unit_of_user() {
 }
 
 all_buckets() {
-    # Where her unit had its mount.
-    as_carol "rmdir osiris/yourcou-data"
     carol "$1" "$2"
-    check "the new bucket" as_carol "ls osiris | grep -qx yourcou-new && rmdir osiris/yourcou-new"
-    as_carol "osirisfs umount osiris && mkdir osiris/yourcou-data"
+    check "the new bucket" as_carol "ls buckets | grep -qx yourcou-new && rmdir buckets/yourcou-new"
+    as_carol "osirisfs umount buckets"
 }
 
 result_of_job() {
