@@ -17,7 +17,7 @@ use proxy::HttpProxy;
 use std::fs;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
-use support::{Mount, PROGRAM, Service, errno, pattern, sh, soon};
+use support::{Mount, PROGRAM, Service, errno, pattern, soon};
 
 const RESOLVE: &str = "localhost:127.0.0.1,127.0.0.2,127.0.0.3";
 
