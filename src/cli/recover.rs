@@ -72,6 +72,15 @@ impl Entry {
             Err(e) => Err(format!("its record cannot be read: {e}")),
         }
     }
+
+    /// The same for one whose record need not make sense.
+    fn take_to_remove(&self) -> Result<Lost, String> {
+        match Lost::take_any(&self.all, self.name()) {
+            Ok(Some(lost)) => Ok(lost),
+            Ok(None) => self.take(),
+            Err(e) => Err(e.to_string()),
+        }
+    }
 }
 
 /// Does what is asked for.
@@ -154,17 +163,6 @@ fn drop_all(entries: Vec<Entry>) -> Result<(), Failure> {
         }
     }
     if left > 0 { Err(Failure::told(super::exit::FAILED)) } else { Ok(()) }
-}
-
-impl Entry {
-    /// The same for one whose record need not make sense.
-    fn take_to_remove(&self) -> Result<Lost, String> {
-        match Lost::take_any(&self.all, self.name()) {
-            Ok(Some(lost)) => Ok(lost),
-            Ok(None) => self.take(),
-            Err(e) => Err(e.to_string()),
-        }
-    }
 }
 
 /// Whether the user himself has said where the service is.

@@ -70,10 +70,7 @@ impl Lost {
 
     /// Takes an entry that nobody holds; `None`: somebody does.
     pub fn take(all: &Path, name: &str) -> io::Result<Option<Lost>> {
-        if !is_name(name) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let folder = all.join(name);
+        let folder = folder_of(all, name)?;
         let Some(lock) = lock(&folder)? else { return Ok(None) };
         let record = read(&folder)?;
         let number = record.data.strip_prefix(DATA).and_then(|number| number.parse().ok());
@@ -82,10 +79,7 @@ impl Lost {
 
     /// The same without a look at its record, say to remove it.
     pub fn take_any(all: &Path, name: &str) -> io::Result<Option<Lost>> {
-        if !is_name(name) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let folder = all.join(name);
+        let folder = folder_of(all, name)?;
         let lock = lock(&folder)?;
         Ok(lock.map(|lock| Lost { folder, _lock: lock, record: None, changes: 0, written: 0 }))
     }
@@ -196,11 +190,9 @@ impl Lost {
 
 /// The record of an entry and its bytes, to be read, whoever holds it.
 pub fn peek(all: &Path, name: &str) -> io::Result<(Record, File)> {
-    if !is_name(name) {
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    let record = read(&all.join(name))?;
-    let file = data(&all.join(name), &record)?;
+    let folder = folder_of(all, name)?;
+    let record = read(&folder)?;
+    let file = data(&folder, &record)?;
     Ok((record, file))
 }
 
@@ -257,6 +249,11 @@ fn is_name(name: &str) -> bool {
     let parts: Vec<&str> = name.split('-').collect();
     let digits = |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_hexdigit());
     matches!(parts[..], [day, time, random] if digits(day, 8) && digits(time, 6) && digits(random, 6))
+}
+
+/// The folder of an entry, by a name that somebody gave.
+fn folder_of(all: &Path, name: &str) -> io::Result<PathBuf> {
+    if is_name(name) { Ok(all.join(name)) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 /// Makes the folder, for us alone.

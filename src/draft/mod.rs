@@ -111,6 +111,6 @@ impl Draft {
     /// Whether a range touches bytes that only the running upload holds. They can be neither read nor changed before
     /// the upload is completed.
     pub fn in_upload(&self, range: Range<u64>) -> bool {
-        self.stream.is_some() && self.extents.pieces(range).any(|(_, source)| matches!(source, Source::Part(_)))
+        self.stream.is_some() && self.extents.pieces(range).any(|(_, source)| source.is_part())
     }
 }

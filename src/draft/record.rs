@@ -109,7 +109,7 @@ impl Record {
         let mut extents = Extents::empty();
         for (range, source) in draft.extents.pieces(0..draft.extents.size()) {
             // Of an upload that has nothing yet nobody needs to know.
-            let source = if upload.is_none() && matches!(source, Source::Part(_)) { Source::Local } else { source };
+            let source = if upload.is_none() && source.is_part() { Source::Local } else { source };
             extents.set(range, source);
         }
         let run = |(range, source): (Range<u64>, Source)| Run { start: range.start, end: range.end, source };

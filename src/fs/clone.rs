@@ -120,9 +120,7 @@ impl Fs {
         let (from, etag) = (&ends.from.store, Some(&ends.object.etag));
         let source = ends.from.key(ends.source.ino, false)?;
         let stored = self.store.copy_from(from, &source, etag, &ends.key, Some(&with), &with.grants).await?;
-        if !with.tags.is_empty() {
-            self.store.put_tags(&ends.key, &with.tags).await?;
-        }
+        self.put_back_tags(&ends.key, &with.tags).await;
         Ok(stored)
     }
 

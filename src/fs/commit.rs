@@ -225,11 +225,7 @@ impl Fs {
         }
         let stored = result?;
         // RGW 16 takes no tags when an upload begins.
-        if !tags.is_empty()
-            && let Err(error) = self.store.put_tags(&job.key, &tags).await
-        {
-            tracing::warn!(key = job.key, %error, "stored, but without its tags");
-        }
+        self.put_back_tags(&job.key, &tags).await;
         Ok(stored)
     }
 

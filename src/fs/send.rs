@@ -43,6 +43,15 @@ impl Fs {
         if count == 0 { Ok(Vec::new()) } else { Ok(self.store.get_tags(key).await?) }
     }
 
+    /// Tags of an object whose bytes have just been stored: without them it is stored all the same.
+    pub(super) async fn put_back_tags(&self, key: &str, tags: &[(String, String)]) {
+        if !tags.is_empty()
+            && let Err(error) = self.store.put_tags(key, tags).await
+        {
+            tracing::warn!(key, %error, "stored, but without its tags");
+        }
+    }
+
     /// Headers of an object that is not there yet.
     pub(super) fn first_headers(&self, inode: &Inode, kind: Kind) -> ObjectHeaders {
         let content_type = match kind {
