@@ -15,10 +15,7 @@ use super::exchange::Extra;
 use super::headers::write_headers;
 use super::retry::{Tries, uploading};
 use super::settle::{condition_header, contradicts, explain, lost, stored_as};
-use super::upload_body::stream;
 use super::{Body, Condition, ETag, ErrorKind, GetRequest, Result, Store, StoreError, Stored, WriteHeaders};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use md5_many::Digest;
 use std::sync::atomic::Ordering;
 
@@ -102,15 +99,7 @@ impl Store {
         let mut taken = 0;
         loop {
             let attempt = tries.attempt(uploading(body.len()), sending.extra.clone(), |client, exchange| {
-                client
-                    .put_object()
-                    .bucket(self.bucket())
-                    .key(key)
-                    .content_md5(BASE64.encode(md5))
-                    .body(stream(&body, &self.inner.counters.up))
-                    .customize()
-                    .interceptor(exchange)
-                    .send()
+                self.put_object(client, key, md5, &body).customize().interceptor(exchange).send()
             });
             let mut failure = match attempt.await {
                 Ok(done) => match done.answer.number(NEXT) {

@@ -8,6 +8,8 @@ use super::retry::{ASKING, Tries, uploading};
 use super::settle::{Verdict, condition_header, explain, lost, stored_as};
 use super::upload_body::stream;
 use super::{Body, Condition, ETag, ErrorKind, Result, Store, StoreError, Stored, WriteHeaders};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -17,6 +19,12 @@ use futures::stream::StreamExt;
 const ABREAST: usize = 16;
 
 impl Store {
+    /// PutObject with Content-MD5, which a PUT and an append send.
+    pub(super) fn put_object(&self, client: &Client, key: &str, md5: [u8; 16], body: &Body) -> PutObjectFluentBuilder {
+        let request = client.put_object().bucket(self.bucket()).key(key).content_md5(BASE64.encode(md5));
+        request.body(stream(body, &self.inner.counters.up))
+    }
+
     /// PUT object in one request, with Content-MD5; the answer's etag is compared. For [`Condition::Match`] the form
     /// is chosen by [`Store::quirks`]; where the service honours no condition, HEAD and compare before the PUT.
     /// A PUT whose answer was lost is recognised by the object's etag and is a success.
@@ -62,15 +70,7 @@ impl Store {
                 }
             }
             let attempt = tries.attempt(uploading(body.len()), extra.clone(), |client, exchange| {
-                client
-                    .put_object()
-                    .bucket(self.bucket())
-                    .key(key)
-                    .content_md5(BASE64.encode(md5))
-                    .body(stream(&body, &self.inner.counters.up))
-                    .customize()
-                    .interceptor(exchange)
-                    .send()
+                self.put_object(client, key, md5, &body).customize().interceptor(exchange).send()
             });
             let mut failure = match attempt.await {
                 Ok(done) => match stored_as(OP, &done.answer, done.output.e_tag(), &ours) {
