@@ -210,6 +210,7 @@ impl Fs {
         });
         background::start(&fs);
         if !fs.options.read_only {
+            fs.note_probes();
             tokio::spawn(fs.clone().give_up_left());
         }
         Ok(fs)

@@ -4,7 +4,7 @@
 
 use super::Fs;
 use crate::draft::lost;
-use crate::store::{Condition, ErrorKind, PartDone, Result, Store, Stored, WriteHeaders};
+use crate::store::{Condition, ErrorKind, ListRequest, PartDone, Result, Store, Stored, WriteHeaders};
 use crate::sync::{LEAF, Ranked};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ enum What {
     },
     /// An object under a hidden key.
     Hidden,
+    /// Objects and uploads that find out what the service honours: their keys begin with this one.
+    Probes,
 }
 
 impl Fs {
@@ -102,6 +104,16 @@ impl Fs {
             Ok(()) => self.note(|running| drop(running.remove(key))),
             Err(error) => tracing::warn!(key, %error, "a hidden object could not be removed"),
         }
+    }
+
+    /// Notes the probes of the store, while there are any.
+    pub(super) fn note_probes(&self) {
+        let me = self.me.clone();
+        self.store.watch_probes(move |keys, begins| match me.upgrade() {
+            Some(fs) if begins => fs.note_one(keys, keys, What::Probes),
+            Some(fs) => fs.note(|running| drop(running.remove(keys))),
+            None => {}
+        });
     }
 
     fn note_one(&self, name: &str, key: &str, what: What) {
@@ -186,6 +198,10 @@ async fn gone(store: &Store, bucket: &str, note: &Note) -> bool {
         }
         What::Upload { id, .. } => (store.abort_upload(&note.key, id).await, "upload"),
         What::Hidden => (store.delete(&note.key).await, "hidden object"),
+        What::Probes => match remove_probes(store, &note.key).await {
+            Ok(0) => return true,
+            removed => (removed.map(drop), "probe"),
+        },
     };
     match removed {
         Ok(()) => {
@@ -198,6 +214,22 @@ async fn gone(store: &Store, bucket: &str, note: &Note) -> bool {
             false
         }
     }
+}
+
+/// How many there were.
+async fn remove_probes(store: &Store, prefix: &str) -> Result<usize> {
+    let (list, uploads) = tokio::join!(
+        store.list(ListRequest { prefix: prefix.to_owned(), ..ListRequest::default() }),
+        store.list_uploads(prefix)
+    );
+    let (objects, uploads) = (list?.objects, uploads?);
+    for upload in &uploads {
+        store.abort_upload(&upload.key, &upload.id).await?;
+    }
+    for object in &objects {
+        store.delete(&object.key).await?;
+    }
+    Ok(objects.len() + uploads.len())
 }
 
 /// Notes of daemons that are gone: nobody holds their locks.

@@ -23,7 +23,7 @@ impl Store {
             // HEAD answers have no body: a listing tells a refused user from one that is not known.
             ErrorKind::Denied => {
                 // Below the mounted prefix: some may list no more than that.
-                let prefix = self.place.probe_prefix.clone();
+                let prefix = self.place.probes.clone();
                 let one = ListRequest { prefix, max_keys: 1, ..ListRequest::default() };
                 match self.list(one).await {
                     Ok(_) => return Ok(BucketInfo::default()),
@@ -46,7 +46,7 @@ impl Store {
     /// Whether objects may be written below the place of probes, found out without writing: a part for an upload that
     /// there is none of is refused for the one reason or for the other.
     pub async fn may_write(&self) -> Result<bool> {
-        let key = format!("{}write", self.place.probe_prefix);
+        let key = format!("{}write", self.place.probes);
         match self.upload_part(&key, "none", 1, Body::new()).await {
             Ok(_) => Ok(true),
             Err(error) => match error.kind {

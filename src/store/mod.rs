@@ -36,6 +36,7 @@ mod read;
 mod retry;
 mod settle;
 mod sse;
+mod stray;
 mod survey;
 mod tls;
 mod types;
@@ -70,7 +71,7 @@ use std::error::Error;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Result of the store room.
@@ -89,11 +90,15 @@ pub struct Store {
 /// The bucket, and what was found out in it: a versioned one honours other conditions than the next.
 struct Place {
     bucket: String,
-    probe_prefix: String,
+    /// The keys of all probes begin so.
+    probes: String,
+    watch_probes: OnceLock<Box<WatchProbes>>,
     quirks: tokio::sync::Mutex<Option<Quirks>>,
     /// It was found that nothing can be appended here.
     no_append: AtomicBool,
 }
+
+type WatchProbes = dyn Fn(&str, bool) + Send + Sync;
 
 struct Inner {
     places: Places,
@@ -185,6 +190,19 @@ impl Store {
         self.inner.credentials.refused_for()
     }
 
+    /// `watch` is told before objects and uploads are made that find out what the service honours, and again when they are gone
+    /// (`false`): a daemon that is killed in between leaves them. All their keys begin with what it is told; no other store
+    /// uses the same.
+    pub fn watch_probes(&self, watch: impl Fn(&str, bool) + Send + Sync + 'static) {
+        let _ = self.place.watch_probes.set(Box::new(watch));
+    }
+
+    fn probing(&self, keys: &str, begins: bool) {
+        if let Some(watch) = self.place.watch_probes.get() {
+            watch(keys, begins);
+        }
+    }
+
     /// What was sent and received so far.
     pub fn requests(&self) -> RequestCounts {
         self.inner.counters.snapshot()
@@ -241,9 +259,11 @@ impl Store {
 
 impl Place {
     fn new(bucket: &str, probe_prefix: &str) -> Place {
+        let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
         Place {
             bucket: bucket.to_owned(),
-            probe_prefix: probe_prefix.to_owned(),
+            probes: format!("{probe_prefix}{id}-"),
+            watch_probes: OnceLock::new(),
             quirks: Default::default(),
             no_append: AtomicBool::new(false),
         }

@@ -12,6 +12,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::ops::Range;
+use std::time::Instant;
 
 const COMPLETE: &str = "CompleteMultipartUpload";
 
@@ -31,18 +32,24 @@ impl Store {
     pub async fn create_upload(&self, key: &str, with: &WriteHeaders) -> Result<String> {
         const OP: &str = "CreateMultipartUpload";
         let extra = Extra::from(write_headers(OP, with)?);
-        let mut tries = Tries::new(self, OP, key, self.store_for);
+        let (mut tries, mut stray, since) = (Tries::new(self, OP, key, self.store_for), false, Instant::now());
         loop {
             let attempt = tries.attempt(ASKING, extra.clone(), |client, exchange| {
                 client.create_multipart_upload().bucket(self.bucket()).key(key).customize().interceptor(exchange).send()
             });
             let failure = match attempt.await {
                 Ok(done) => match done.output.upload_id() {
-                    Some(id) if !id.is_empty() => return Ok(id.to_owned()),
+                    Some(id) if !id.is_empty() => {
+                        if stray {
+                            self.abort_strays(key, id, since).await;
+                        }
+                        return Ok(id.to_owned());
+                    }
                     _ => Failure::nonsense(OP, &done.answer, "an answer without UploadId"),
                 },
                 Err(failure) => explain(failure, &extra),
             };
+            stray |= failure.unclear;
             tries.again(failure).await?;
         }
     }

@@ -22,12 +22,13 @@ impl Store {
         if let Some(twice) = *known {
             return Ok(twice);
         }
-        let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
-        let source = format!("{}{id}-%41", self.place.probe_prefix);
+        let source = format!("{}%41", self.place.probes);
+        self.probing(&source, true);
         let twice = self.probe_part_source(&source).await;
         let deleted = self.delete(&source).await;
         let twice = twice?;
         deleted?;
+        self.probing(&source, false);
         tracing::debug!(twice, "probed how the source of a part is decoded");
         *known = Some(twice);
         Ok(twice)

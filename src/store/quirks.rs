@@ -34,8 +34,8 @@ impl Store {
     }
 
     async fn probe(&self) -> Result<Quirks> {
-        let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
-        let key = |what: &str| format!("{}{id}-{what}", self.place.probe_prefix);
+        self.probing(&self.place.probes, true);
+        let key = |what: &str| format!("{}{what}", self.place.probes);
         let keys = [key("absent"), key("quoted"), key("plain"), key("complete")];
         let (absent, quoted, plain, complete) = tokio::join!(
             self.probe_absent(&keys[0]),
@@ -71,6 +71,7 @@ impl Store {
                 _ => {}
             }
         }
+        self.probing(&self.place.probes, false);
     }
 
     async fn probe_absent(&self, key: &str) -> Result<bool> {

@@ -1,9 +1,10 @@
 //! The daemon is killed, or unmounted, right after a close.
 
 use super::MIB;
-use super::support::{Service, assert_same, is_gone, pattern, sh, soon};
+use super::support::{Service, Spoil, assert_same, is_gone, pattern, sh, soon};
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 /// A8: what close(2) has promised outlives the daemon.
 #[test]
@@ -94,5 +95,33 @@ fn a_hidden_object_of_a_killed_daemon_is_removed_by_the_next_mount() {
     assert_eq!(hidden(), 1, "the daemon had no chance to remove it");
     mount.revive();
     soon("the hidden object removed", || hidden() == 0);
+    soon("nothing noted any longer", || fs::read_dir(&cache).unwrap().count() == 0);
+}
+
+/// The same for the objects that find out which conditions the service honours.
+#[test]
+fn probes_of_a_killed_daemon_are_removed_by_the_next_mount() {
+    let service = Service::embedded();
+    let proxy = service.proxy();
+    let s3 = service.s3();
+    let cache = service.folder().join("cache");
+    fs::create_dir(&cache).unwrap();
+    let mut mount = service.mount_through(&proxy, &["--cache-dir", cache.to_str().unwrap()]);
+    let probes = || s3.all_keys(".osirisfs/probe-").len();
+    s3.put("f", "old");
+    // Deletes never arrive, nor does the end of the upload.
+    proxy.rule(|request| match request.op {
+        "DeleteObject" | "CompleteMultipartUpload" => Spoil::Delay(Duration::from_secs(600)),
+        _ => Spoil::Pass,
+    });
+    // In a process of its own, which is left waiting.
+    let path = mount.path("f");
+    let writer = Command::new("/bin/sh").args(["-c", "echo new > \"$0\""]).arg(&path).spawn();
+    soon("probes", || probes() == 4 && s3.uploads().len() == 1);
+    mount.crash();
+    let _ = writer.unwrap().wait();
+    proxy.repair();
+    mount.revive();
+    soon("the probes removed", || probes() == 0 && s3.uploads().is_empty());
     soon("nothing noted any longer", || fs::read_dir(&cache).unwrap().count() == 0);
 }

@@ -3,7 +3,8 @@
 use super::ops::Op;
 use super::side::{Outcome, Side, set_times};
 use super::tree::{differences, raw_differences, snapshot};
-use crate::support::{Mount, Service, pattern};
+use super::weather::Weather;
+use crate::support::{Mount, Proxy, Service, pattern};
 use osirisfs::server::{Limits, Style};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,8 @@ pub struct Setup {
     pub flags: &'static [&'static str],
     /// The release of RGW that the embedded server is like.
     pub style: Style,
+    /// What happens on the way to it.
+    pub weather: Weather,
 }
 
 impl Setup {
@@ -35,6 +38,14 @@ impl Setup {
             _ => Service::embedded_as(self.style, Limits::default()),
         }
     }
+
+    /// Mounts it, through a proxy if the weather is not fair.
+    pub fn mount(&self, service: &Service) -> (Mount, Option<Proxy>) {
+        match self.weather.before(service) {
+            Some(proxy) => (service.mount_through(&proxy, self.flags), Some(proxy)),
+            None => (service.mount_with(self.flags), None),
+        }
+    }
 }
 
 /// Plays a list on a fresh bucket. Gives how many operations did not fail (on both
@@ -43,7 +54,7 @@ pub fn play(ops: &[Op], setup: Setup) -> Result<usize, Wrong> {
     let service = setup.service();
     let plain = service.folder().join("plain");
     std::fs::create_dir(&plain).unwrap();
-    let mount = service.mount_with(setup.flags);
+    let (mount, proxy) = setup.mount(&service);
     let guard = Guard::start(mount.root().to_owned());
     let mut game = Game {
         mounted: Side::new(mount.root().to_owned()),
@@ -51,6 +62,7 @@ pub fn play(ops: &[Op], setup: Setup) -> Result<usize, Wrong> {
         service,
         mount,
         guard,
+        _proxy: proxy,
         succeeded: 0,
     };
     for (at, op) in ops.iter().enumerate() {
@@ -67,6 +79,8 @@ struct Game {
     plain: Side,
     mount: Mount,
     guard: Guard,
+    // After the mount, which needs it to its end.
+    _proxy: Option<Proxy>,
     service: Service,
     succeeded: usize,
 }
