@@ -24,6 +24,8 @@ mod reads;
 mod renames;
 #[path = "fault/round_trips.rs"]
 mod round_trips;
+#[path = "fault/two.rs"]
+mod two;
 #[path = "fault/writes.rs"]
 mod writes;
 

@@ -109,7 +109,7 @@ Examples:
   osirisfs recover --cache-dir /scratch/cache --store
 
 What somebody else has stored meanwhile under the same name is not overwritten: both are
-kept, one as NAME.conflict-HOST-SECONDS. An entry that is stored is removed.
+kept, one as NAME.conflict-HOST-TIME. An entry that is stored is removed.
 
 Exit codes:
   0  done: what was to be stored is stored

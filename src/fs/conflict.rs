@@ -75,11 +75,13 @@ impl Fs {
         Err(FsError::Conflict(Some(kept.to_string())))
     }
 
-    /// A name for the other version, in the same directory.
+    /// A name for the other version, in the same directory. To the microsecond: several may be kept within a second, also by
+    /// several mounts of one machine, and a copy inside the service overwrites what is there.
     fn name_beside(&self, inode: &Inode) -> Result<(Name, String)> {
         let (parent, name) = self.table.place(inode.ino).ok_or(FsError::stale())?;
         let dir_key = self.table.dir_key(parent).ok_or(FsError::stale())?;
-        let tail = format!(".conflict-{}-{}", self.options.host, now().secs);
+        let now = now();
+        let tail = format!(".conflict-{}-{}.{:06}", self.options.host, now.secs, now.nanos / 1000);
         let mut stem = name.as_str().to_string();
         while stem.len() + tail.len() > names::NAME_MAX {
             stem.pop();

@@ -1,6 +1,6 @@
 //! What happens on the way to the service while a list is played. A mount makes up for all of it: no operation may show it.
 
-use crate::support::{Passing, Proxy, Service, Spoil};
+use crate::support::{Proxy, Service, Spoil};
 use std::time::{Duration, Instant};
 
 /// How the way to the service is.
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub enum Weather {
     /// Nothing happens.
     Fair,
-    /// Of a hundred requests one meets each of the faults in [`fault`], and once all of them for some seconds.
+    /// Requests meet the faults of [`Spoil::now_and_then`], and once all of them for some seconds.
     Foul,
 }
 
@@ -23,22 +23,9 @@ impl Weather {
             let began = Instant::now();
             proxy.rule(move |request| {
                 let busy = began.elapsed().checked_sub(BUSY.0).is_some_and(|since| since < BUSY.1);
-                if busy { Spoil::Status(503, "SlowDown") } else { fault(request) }
+                if busy { Spoil::Status(503, "SlowDown") } else { Spoil::now_and_then(request) }
             });
             proxy
         })
-    }
-}
-
-fn fault(request: &Passing) -> Spoil {
-    match fastrand::u8(..100) {
-        0 => Spoil::Reset,
-        1 | 2 => Spoil::Lose,
-        3 => Spoil::Status(503, "SlowDown"),
-        4 => Spoil::Status(500, "InternalError"),
-        5 if request.method == "GET" => Spoil::Cut { after: fastrand::u64(..200_000), reset: fastrand::bool() },
-        6 => Spoil::Delay(Duration::from_millis(fastrand::u64(..50))),
-        7 => Spoil::Hold(Duration::from_millis(fastrand::u64(..50))),
-        _ => Spoil::Pass,
     }
 }

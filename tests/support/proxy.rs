@@ -53,6 +53,22 @@ pub enum Spoil {
     Unranged,
 }
 
+impl Spoil {
+    /// What a bad line does: of a hundred requests eight meet a fault or wait.
+    pub fn now_and_then(request: &Passing) -> Spoil {
+        match fastrand::u8(..100) {
+            0 => Spoil::Reset,
+            1 | 2 => Spoil::Lose,
+            3 => Spoil::Status(503, "SlowDown"),
+            4 => Spoil::Status(500, "InternalError"),
+            5 if request.method == "GET" => Spoil::Cut { after: fastrand::u64(..200_000), reset: fastrand::bool() },
+            6 => Spoil::Delay(Duration::from_millis(fastrand::u64(..50))),
+            7 => Spoil::Hold(Duration::from_millis(fastrand::u64(..50))),
+            _ => Spoil::Pass,
+        }
+    }
+}
+
 type Rule = dyn Fn(&Passing) -> Spoil + Send + Sync;
 
 /// How the line is.
