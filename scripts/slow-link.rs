@@ -1,11 +1,12 @@
-//! A slow network in user space, for `scripts/bench`: passes TCP connections on with a delay, and with a bound on the
-//! bytes per second of each connection.
+//! A slow or bad network in user space, for `scripts/bench` and `scripts/conformance`: passes TCP connections on with a delay,
+//! with a bound on the bytes per second of each connection, and breaks some of them.
 //!
 //! ```text
-//! cargo run --release --example slow-link -- TO DELAY_MS MIB_PER_SECOND
+//! cargo run --release --example slow-link -- TO DELAY_MS MIB_PER_SECOND BREAKS
 //! ```
 //!
-//! DELAY_MS is the round trip; half of it is spent on each way. MIB_PER_SECOND 0 is no bound. Prints where it listens.
+//! DELAY_MS is the round trip; half of it is spent on each way. MIB_PER_SECOND 0 is no bound. Of a hundred pieces that pass, at
+//! BREAKS the connection is broken instead. Prints where it listens.
 //! A connection is made at once, which over a real network takes a round trip too.
 
 use std::time::Duration;
@@ -23,7 +24,10 @@ const ON_THEIR_WAY: usize = 128;
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [to, delay, rate] = &arguments[..] else { panic!("usage: slow-link TO DELAY_MS MIB_PER_SECOND") };
+    let [to, delay, rate, breaks] = &arguments[..] else {
+        panic!("usage: slow-link TO DELAY_MS MIB_PER_SECOND BREAKS")
+    };
+    let breaks = breaks.parse::<u8>().expect("BREAKS is a number");
     let delay = Duration::from_micros(delay.parse::<u64>().expect("DELAY_MS is a number") * 500);
     let rate = rate.parse::<f64>().expect("MIB_PER_SECOND is a number") * f64::from(1 << 20);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -35,14 +39,18 @@ async fn main() -> std::io::Result<()> {
             let Ok(far) = TcpStream::connect(&to).await else { return };
             let _ = (near.set_nodelay(true), far.set_nodelay(true));
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-            tokio::spawn(pass(near_in, far_out, delay, rate));
-            pass(far_in, near_out, delay, rate).await;
+            let mut up = tokio::spawn(pass(near_in, far_out, delay, rate, breaks));
+            let mut down = tokio::spawn(pass(far_in, near_out, delay, rate, breaks));
+            tokio::select! {
+                broken = &mut up => if matches!(broken, Ok(true)) { down.abort() },
+                broken = &mut down => if matches!(broken, Ok(true)) { up.abort() },
+            }
         });
     }
 }
 
-/// One direction of a connection.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration, rate: f64) {
+/// One direction of a connection, until it ends. True: it is to be broken in the other direction, too.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration, rate: f64, breaks: u8) -> bool {
     let (sender, mut arriving) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THEIR_WAY);
     tokio::spawn(async move {
         while let Some((due, bytes)) = arriving.recv().await {
@@ -57,9 +65,12 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration, 
     let mut free = Instant::now();
     loop {
         let mut bytes = vec![0; PIECE];
-        let Ok(len) = from.read(&mut bytes).await else { return };
+        let Ok(len) = from.read(&mut bytes).await else { return false };
         if len == 0 {
-            return;
+            return false;
+        }
+        if fastrand::u8(..100) < breaks {
+            return true;
         }
         bytes.truncate(len);
         if rate > 0.0 {
@@ -67,7 +78,7 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration, 
             sleep_until(free).await;
         }
         if sender.send((Instant::now() + delay, bytes)).await.is_err() {
-            return;
+            return false;
         }
     }
 }

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 use std::time::{Duration, Instant};
-use support::{Mount, Service, sh, soon};
+use support::{Mount, Service, assert_same, pattern, sh, soon};
 
 const DIRS: usize = 100;
 const FILES: usize = 100;
@@ -15,6 +15,16 @@ fn memory(mount: &Mount) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", mount.daemon())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// The most that the daemon has had in memory so far, without the program itself, which is mapped from its file.
+fn most(mount: &Mount) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", mount.daemon())).unwrap();
+    let kib = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    (kib("VmHWM:") - kib("RssFile:")) * 1024
 }
 
 /// How many inodes the daemon knows, as it has logged last.
@@ -58,4 +68,54 @@ fn ten_thousand_files_in_and_out_stay_within_bounds() {
     sh(local, "diff -r in out").ok();
     // What is left is the cache and what the allocator keeps; it does not grow with each walk.
     assert!(forgotten[2] < forgotten[1] + (12 << 20), "{forgotten:?}");
+}
+
+/// Files that are read or written at the same time, and their size: together much more than the cache.
+const STREAMS: u64 = 64;
+const SIZE: usize = 6 << 20;
+/// Beside the cache, in a build without optimisation: 30 MiB when nothing is done, 64 connections with their buffers, parts on
+/// their way.
+const BESIDE: u64 = 128 << 20;
+
+#[test]
+fn many_readers_share_what_there_is() {
+    let service = Service::embedded();
+    for n in 0..STREAMS {
+        service.s3().put(&format!("f{n}"), pattern(n, SIZE));
+    }
+    let mount = service.mount_with(&["--cache-size", &CACHE.to_string()]);
+    let began = Instant::now();
+    let reader = |n: u64| {
+        let read = fs::read(mount.path(&format!("f{n}"))).unwrap();
+        let took = began.elapsed();
+        assert_same(&format!("f{n}"), &read, &pattern(n, SIZE));
+        took
+    };
+    let times: Vec<Duration> = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..STREAMS).map(|n| scope.spawn(move || reader(n))).collect();
+        readers.into_iter().map(|reader| reader.join().unwrap()).collect()
+    });
+    let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    println!("{STREAMS} readers: first {first:.1?}, last {last:.1?}, {} MiB", most(&mount) >> 20);
+    // Without shares the first ends before the last has begun.
+    assert!(*last < 4 * *first, "the last after {last:?}, the first after {first:?}");
+    assert!(most(&mount) < CACHE + BESIDE, "{} bytes", most(&mount));
+}
+
+#[test]
+fn many_writers_share_what_there_is() {
+    let service = Service::embedded();
+    let local = service.folder();
+    for n in 0..STREAMS {
+        fs::write(local.join(format!("w{n}")), pattern(n, SIZE)).unwrap();
+    }
+    let mount = service.mount_with(&["--cache-size", &CACHE.to_string()]);
+    let all = format!("for n in $(seq 0 {}); do cp w$n {}/ & done; wait", STREAMS - 1, mount.root().display());
+    sh(local, &all).ok();
+    println!("{STREAMS} writers: {} MiB", most(&mount) >> 20);
+    assert!(most(&mount) < CACHE + BESIDE, "{} bytes", most(&mount));
+    mount.umount();
+    for n in 0..STREAMS {
+        assert_same(&format!("w{n}"), &service.s3().get(&format!("w{n}")), &pattern(n, SIZE));
+    }
 }

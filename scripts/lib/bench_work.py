@@ -72,6 +72,7 @@ def read(path, source, threads, *how):
 
 
 def first(path, source):
+    os.stat(path)
     begun = time.perf_counter()
     with open(path, "rb", buffering=0) as file:
         data = file.read(4096)
