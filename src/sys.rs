@@ -122,7 +122,7 @@ unsafe impl Send for Slab {}
 /// reading a large file.
 const POOLED: usize = 1 << 20;
 /// So many wait for their next use.
-const SPARES: usize = 16;
+const SPARES: usize = 8;
 
 static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 

@@ -9,11 +9,15 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 
-/// Bytes in a block, the last of an object excepted.
-pub const BLOCK: u64 = 128 * 1024;
+/// Bytes in a block, the last of an object excepted: what a random read of few bytes fetches. (Less would not be faster: a
+/// round trip takes longer than the bytes.)
+pub const BLOCK: u64 = 32 * 1024;
+
+/// Bytes that come along with a request that is made anyway: the kernel's smallest read-ahead.
+pub const SMALL: u64 = 128 * 1024;
 
 /// What a block costs beside its bytes (measured: identity, key, list and table entries), so that the cache keeps its
 /// bound also when it is full of tiny files.
@@ -65,6 +69,8 @@ pub struct BlockCache {
     capacity: u64,
     /// Bytes lent to what is not stored yet.
     pub(super) lent: AtomicU64,
+    /// Bytes of segments: those of the cache, and those that are being filled or read.
+    pub(super) alive: Arc<AtomicU64>,
     inner: Ranked<CACHE, Inner>,
 }
 
@@ -103,7 +109,7 @@ impl BlockCache {
     /// A cache that holds up to `capacity` bytes.
     pub fn new(capacity: u64) -> Arc<BlockCache> {
         let inner = Inner { blocks: LruCache::unbounded(), bytes: 0, flights: HashMap::new(), used: Used::default() };
-        Arc::new(BlockCache { capacity, lent: AtomicU64::new(0), inner: Ranked::new(inner) })
+        Arc::new(BlockCache { capacity, lent: AtomicU64::new(0), alive: Arc::default(), inner: Ranked::new(inner) })
     }
 
     /// The upper bound in bytes.
@@ -111,14 +117,21 @@ impl BlockCache {
         self.capacity
     }
 
-    /// What is left for blocks beside the memory that is lent.
-    fn blocks_may_take(&self) -> u64 {
-        self.capacity.saturating_sub(self.lent())
-    }
-
     /// Makes room for memory that was lent just now.
     pub(super) fn shrink(&self) {
-        self.inner.lock().shrink(self.blocks_may_take());
+        self.fit(&mut self.inner.lock());
+    }
+
+    /// Evicts until all memory together keeps the bound: blocks, what is on its way or being read, and what is lent.
+    fn fit(&self, inner: &mut Inner) {
+        let taken = |inner: &Inner| {
+            let blocks = inner.blocks.len() as u64 * OVERHEAD;
+            self.alive.load(Ordering::Relaxed) + blocks + self.lent()
+        };
+        while taken(inner) > self.capacity {
+            let Some((_, old)) = inner.blocks.pop_lru() else { break };
+            inner.gone(&old);
+        }
     }
 
     /// Bytes held now, with what holding them costs.
@@ -156,14 +169,16 @@ impl BlockCache {
 
     /// Puts a whole block in, evicting the least recently used.
     pub fn insert(&self, id: &Arc<Identity>, block: u32, bytes: &[u8]) {
-        let (segment, mut writer) = Segment::new(bytes.len());
+        let (segment, mut writer) = Segment::new(bytes.len(), &self.alive);
         writer.append(bytes);
         self.put(id, block, Slice::of(&segment, 0..bytes.len()));
     }
 
     /// The same with memory that other blocks may share.
     pub(super) fn put(&self, id: &Arc<Identity>, block: u32, bytes: Slice) {
-        self.inner.lock().insert((id.clone(), block), bytes, self.blocks_may_take());
+        let mut inner = self.inner.lock();
+        inner.insert((id.clone(), block), bytes);
+        self.fit(&mut inner);
     }
 
     /// Blocks of one version that are the same in another one are known by the other's name from now on.
@@ -233,7 +248,8 @@ impl BlockCache {
         let key = (id.clone(), block);
         let mut inner = self.inner.lock();
         inner.flights.remove(&key);
-        inner.insert(key, bytes.clone(), self.blocks_may_take());
+        inner.insert(key, bytes.clone());
+        self.fit(&mut inner);
         drop(inner);
         landing.send_replace(Some(Ok(bytes)));
     }
@@ -246,17 +262,9 @@ impl BlockCache {
 }
 
 impl Inner {
-    fn insert(&mut self, key: BlockKey, bytes: Slice, capacity: u64) {
+    fn insert(&mut self, key: BlockKey, bytes: Slice) {
         self.bytes += bytes.segment().cache_one() + OVERHEAD;
         if let Some((_, old)) = self.blocks.push(key, bytes) {
-            self.gone(&old);
-        }
-        self.shrink(capacity);
-    }
-
-    fn shrink(&mut self, capacity: u64) {
-        while self.bytes > capacity {
-            let Some((_, old)) = self.blocks.pop_lru() else { break };
             self.gone(&old);
         }
     }

@@ -18,6 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) const CHUNK: u32 = (4 * 1024 * 1024 / BLOCK) as u32;
 /// Least memory for data that nobody has asked for yet; else half of the cache.
 const LEAST_AHEAD: u64 = 16 << 20;
+/// Least memory for what programs wait for; else a quarter of the cache.
+const LEAST_WANTED: u64 = 8 << 20;
 /// Least window of one reader, however many there are.
 const LEAST_WINDOW: u64 = 1 << 20;
 
@@ -40,6 +42,8 @@ pub struct Fetcher {
     cache: Arc<BlockCache>,
     store: Store,
     ahead: Arc<Ahead>,
+    /// Blocks that programs wait for, or are being given: first come, first served.
+    wanted: Arc<Semaphore>,
 }
 
 /// The memory for reading ahead, shared by all readers.
@@ -70,13 +74,19 @@ impl Ahead {
     }
 }
 
+/// How many blocks all reads together may wait for.
+fn wanted(capacity: u64) -> u32 {
+    ((capacity / 4).max(LEAST_WANTED) / BLOCK) as u32
+}
+
 impl Fetcher {
     /// A fetcher over a cache and a store.
     pub fn new(cache: Arc<BlockCache>, store: Store) -> Fetcher {
         let bytes = (cache.capacity() / 2).max(LEAST_AHEAD);
         let blocks = Arc::new(Semaphore::new((bytes / BLOCK) as usize));
         let ahead = Ahead { blocks, bytes, since: Instant::now(), readers: Default::default() };
-        Fetcher { cache, store, ahead: Arc::new(ahead) }
+        let wanted = Arc::new(Semaphore::new(wanted(cache.capacity()) as usize));
+        Fetcher { cache, store, ahead: Arc::new(ahead), wanted }
     }
 
     /// The same cache and budget over another bucket's store.
@@ -93,6 +103,9 @@ impl Fetcher {
     pub async fn read(&self, origin: &Origin, range: Range<u64>) -> Result<Vec<Bytes>, StoreError> {
         let range = range.start.min(origin.size)..range.end.min(origin.size);
         let blocks = blocks_of(&range);
+        // A read that is larger than all that there is takes all of it.
+        let room = (blocks.len() as u32).min(wanted(self.cache.capacity()));
+        let _room = self.wanted.acquire_many(room).await.map_err(|_| lost())?;
         let (claims, runs) = self.cache.claim(&origin.id, blocks.clone());
         for run in runs {
             self.spawn(origin.clone(), run, None);
@@ -188,7 +201,7 @@ impl Fetcher {
 
 /// Fills a run's blocks from a body and publishes each when it is whole.
 async fn receive(cache: &BlockCache, id: &Arc<Identity>, run: Run, mut body: GetBody) {
-    let mut filling = Filling::new(run.blocks.clone(), body.range.end);
+    let mut filling = Filling::new(run.blocks.clone(), body.range.end, &cache.alive);
     let mut landings = run.blocks.clone().zip(&run.landings);
     let failed = loop {
         match body.next().await {
@@ -225,13 +238,14 @@ pub(super) struct Filling {
     /// Offset of the current segment's first byte.
     start: u64,
     segment: Option<(Arc<Segment>, SlabWriter)>,
+    alive: Arc<AtomicU64>,
 }
 
 impl Filling {
-    pub(super) fn new(blocks: Range<u32>, end: u64) -> Filling {
+    pub(super) fn new(blocks: Range<u32>, end: u64, alive: &Arc<AtomicU64>) -> Filling {
         let start = u64::from(blocks.start) * BLOCK;
         let end = end.min(u64::from(blocks.end) * BLOCK);
-        Filling { end, at: start, given: start, start, segment: None }
+        Filling { end, at: start, given: start, start, segment: None, alive: alive.clone() }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -244,7 +258,7 @@ impl Filling {
             // Segments begin where the kernel's large reads begin.
             let end = (self.at + 1).next_multiple_of(u64::from(SEGMENT) * BLOCK).min(self.end);
             self.start = self.at;
-            self.segment = Some(Segment::new((end - self.at) as usize));
+            self.segment = Some(Segment::new((end - self.at) as usize, &self.alive));
         }
         let taken = self.segment.as_mut().map_or(0, |(_, writer)| writer.append(frame));
         self.at += taken as u64;

@@ -12,7 +12,7 @@ mod slice;
 #[cfg(test)]
 mod tests;
 
-pub use blocks::{BLOCK, BlockCache, Identity, Used};
+pub use blocks::{BLOCK, BlockCache, Identity, SMALL, Used};
 pub use fetch::{Fetcher, Origin};
 pub use lent::Lent;
 pub use readahead::ReadAhead;

@@ -4,7 +4,7 @@
 //! stopped is sequential, one that goes on at a constant distance is strided; all other reads are random, and nothing is
 //! fetched for them but what they ask for.
 
-use super::blocks::BLOCK;
+use super::blocks::{BLOCK, SMALL};
 use super::fetch::CHUNK;
 use std::ops::Range;
 
@@ -15,8 +15,8 @@ const FIRST: u64 = 1 << 20;
 const QUICK: u64 = 8 << 20;
 /// The kernel's own read-ahead runs on several threads and may arrive out of order by this much.
 const SLACK: u64 = 4 << 20;
-/// A first read of this size or more tells of a program that copies; the kernel's smallest read-ahead is 128 KiB.
-const BIG: u64 = 128 << 10;
+/// A first read of this size or more tells of a program that copies; smaller is what the kernel's read-ahead makes of any first read.
+const BIG: u64 = SMALL;
 /// Streams of one handle.
 const STREAMS: usize = 8;
 /// Strides in a row before more are fetched.

@@ -8,7 +8,7 @@ use crate::sys::{Slab, SlabWriter};
 use bytes::Bytes;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Blocks in a segment: 1 MiB, the kernel's largest read.
 pub(super) const SEGMENT: u32 = (1024 * 1024 / BLOCK) as u32;
@@ -17,15 +17,18 @@ pub(super) const SEGMENT: u32 = (1024 * 1024 / BLOCK) as u32;
 #[derive(Debug)]
 pub(super) struct Segment {
     slab: Arc<Slab>,
+    /// Bytes of all segments that live, whoever holds them.
+    alive: Arc<AtomicU64>,
     /// How many of its blocks the cache holds. It costs memory as long as one does.
     cached: AtomicU32,
 }
 
 impl Segment {
-    /// An empty segment and the one who fills it.
-    pub(super) fn new(capacity: usize) -> (Arc<Segment>, SlabWriter) {
+    /// An empty segment and the one who fills it. It is counted in `alive`.
+    pub(super) fn new(capacity: usize, alive: &Arc<AtomicU64>) -> (Arc<Segment>, SlabWriter) {
         let (slab, writer) = Slab::with_capacity(capacity);
-        (Arc::new(Segment { slab, cached: AtomicU32::new(0) }), writer)
+        alive.fetch_add(capacity as u64, Ordering::Relaxed);
+        (Arc::new(Segment { slab, alive: alive.clone(), cached: AtomicU32::new(0) }), writer)
     }
 
     /// A block goes into the cache: the bytes that this costs.
@@ -36,6 +39,12 @@ impl Segment {
     /// A block leaves the cache: the bytes that this gives back.
     pub(super) fn drop_one(&self) -> u64 {
         if self.cached.fetch_sub(1, Ordering::Relaxed) == 1 { self.slab.capacity() as u64 } else { 0 }
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(self.slab.capacity() as u64, Ordering::Relaxed);
     }
 }
 

@@ -56,7 +56,7 @@ fn frames_of_any_size_fill_blocks() {
         let from = first as usize * BLOCK as usize;
         let blocks = blocks_of(&(from as u64..content.len() as u64));
         let cache = BlockCache::new(64 << 20);
-        let mut filling = Filling::new(blocks.clone(), content.len() as u64);
+        let mut filling = Filling::new(blocks.clone(), content.len() as u64, &cache.alive);
         let mut numbers = blocks.clone();
         let mut rest = &content[from..];
         while !rest.is_empty() {
@@ -83,17 +83,19 @@ fn frames_of_any_size_fill_blocks() {
 /// As long as one block of a segment is in the cache, all of its memory is.
 #[test]
 fn shared_memory_counts_until_its_last_block_goes() {
-    let cache = BlockCache::new(MIB as u64 + 4096);
-    let (segment, mut writer) = Segment::new(MIB);
+    let cache = BlockCache::new(MIB as u64 + 20_000 - 1);
+    let (segment, mut writer) = Segment::new(MIB, &cache.alive);
     writer.append(&vec![1; MIB]);
-    for n in 0..8 {
+    let blocks = MIB as u64 / BLOCK;
+    for n in 0..blocks as usize {
         let start = n * BLOCK as usize;
         cache.put(&id("a"), n as u32, Slice::of(&segment, start..start + BLOCK as usize));
     }
-    assert_eq!(cache.bytes(), MIB as u64 + 8 * OVERHEAD);
-    cache.insert(&id("b"), 0, &[2; 8192]);
-    assert!((0..8).all(|n| !cache.has(&id("a"), n)) && cache.has(&id("b"), 0));
-    assert_eq!(cache.bytes(), 8192 + OVERHEAD);
+    drop((segment, writer));
+    assert_eq!(cache.bytes(), MIB as u64 + blocks * OVERHEAD);
+    cache.insert(&id("b"), 0, &[2; 20_000]);
+    assert!((0..blocks as u32).all(|n| !cache.has(&id("a"), n)) && cache.has(&id("b"), 0));
+    assert_eq!(cache.bytes(), 20_000 + OVERHEAD);
 }
 
 #[test]
@@ -102,7 +104,7 @@ fn ranges_touch_the_right_blocks() {
     assert_eq!(blocks_of(&(0..1)), 0..1);
     assert_eq!(blocks_of(&(BLOCK - 1..BLOCK + 1)), 0..2);
     assert_eq!(blocks_of(&(BLOCK..2 * BLOCK)), 1..2);
-    let (segment, mut writer) = Segment::new(6);
+    let (segment, mut writer) = Segment::new(6, &Default::default());
     writer.append(b"abcdef");
     let bytes = Slice::of(&segment, 0..6);
     assert_eq!(*cut(&bytes, 1, &(BLOCK + 2..BLOCK + 4)), *b"cd");

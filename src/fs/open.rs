@@ -2,7 +2,7 @@
 
 use super::append::appends;
 use super::{Change, Fs, FsError, Opened, Result, object};
-use crate::cache::{BLOCK, Origin};
+use crate::cache::{Origin, SMALL};
 use crate::inode::{Inode, State};
 use crate::meta::Kind;
 use crate::store::{ErrorKind, GetRequest, ObjectInfo};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A file up to this size comes whole with its open.
-const WHOLE: u64 = 8 * BLOCK;
+const WHOLE: u64 = 1 << 20;
 /// After a LOOKUP that asked, the OPEN that follows it within this time need not ask again.
 const REVALIDATED: Duration = Duration::from_secs(2);
 
@@ -140,7 +140,7 @@ impl Fs {
         let info = if !read || here || size == 0 || inode.state().attrs.kind != Kind::File {
             self.store.head(&key).await
         } else {
-            let range = Some(0..if size <= WHOLE { WHOLE } else { BLOCK });
+            let range = Some(0..if size <= WHOLE { WHOLE } else { SMALL });
             match self.store.get(&key, GetRequest { range, ..GetRequest::default() }).await {
                 Ok(body) => {
                     let info = body.info.clone();

@@ -4,7 +4,7 @@
 
 use super::lookup::Memory;
 use super::{Fs, FsError, Result};
-use crate::cache::BLOCK;
+use crate::cache::SMALL;
 use crate::inode::{Inode, Listed, Listing, Marker};
 use crate::names::{self, Name};
 use crate::store::{ListEntry, ListRequest};
@@ -133,7 +133,7 @@ impl Fs {
             if !reads {
                 self.stat_ahead(dir_key, known, &listing, index);
             }
-            let small = reads && (1..=BLOCK).contains(&entry.size);
+            let small = reads && (1..=SMALL).contains(&entry.size);
             return Ok(Hint::File { small, listed: Some((listing.clone(), index)) });
         }
         known.asked_lookups += 1;

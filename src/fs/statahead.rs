@@ -4,7 +4,7 @@
 //! that looks names up in the order of the listing gets them fetched ahead, many at a time; plain `ls` sends none.
 
 use super::{Fs, Result, WIDE};
-use crate::cache::{BLOCK, Origin};
+use crate::cache::{Origin, SMALL};
 use crate::inode::{DirState, Listed, Listing, Look, Seen};
 use crate::store::{ErrorKind, GetRequest, ObjectInfo, StoreError};
 use crate::sync::{LEAF, Ranked};
@@ -79,7 +79,7 @@ impl Fs {
     }
 
     async fn get_small(&self, key: &str) -> std::result::Result<ObjectInfo, StoreError> {
-        let request = GetRequest { range: Some(0..BLOCK), ..GetRequest::default() };
+        let request = GetRequest { range: Some(0..SMALL), ..GetRequest::default() };
         match self.store.get(key, request).await {
             Ok(body) => {
                 let info = body.info.clone();
