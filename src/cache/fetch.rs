@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Blocks in one GET when reading ahead (4 MiB): long enough that the round trip does not count, short enough that
@@ -20,8 +20,11 @@ pub(super) const CHUNK: u32 = (4 * 1024 * 1024 / BLOCK) as u32;
 const LEAST_AHEAD: u64 = 16 << 20;
 /// Least memory for what programs wait for; else a quarter of the cache.
 const LEAST_WANTED: u64 = 8 << 20;
-/// Least window of one reader, however many there are.
-const LEAST_WINDOW: u64 = 1 << 20;
+/// A read waits so long for its share of it.
+const ROOM_WAIT: Duration = Duration::from_secs(5);
+/// Least window of one reader, however many there are. With more than their share of what there is they would push out what
+/// others have not read yet.
+const LEAST_WINDOW: u64 = 128 << 10;
 
 /// Where the bytes of one version come from.
 #[derive(Clone, Debug)]
@@ -103,9 +106,10 @@ impl Fetcher {
     pub async fn read(&self, origin: &Origin, range: Range<u64>) -> Result<Vec<Bytes>, StoreError> {
         let range = range.start.min(origin.size)..range.end.min(origin.size);
         let blocks = blocks_of(&range);
-        // A read that is larger than all that there is takes all of it.
+        // A read that is larger than all that there is takes all of it. Those before it may wait for a service that is silent:
+        // then it goes on without, and ends by its own deadline.
         let room = (blocks.len() as u32).min(wanted(self.cache.capacity()));
-        let _room = self.wanted.acquire_many(room).await.map_err(|_| lost())?;
+        let _room = tokio::time::timeout(ROOM_WAIT, self.wanted.acquire_many(room)).await;
         let (claims, runs) = self.cache.claim(&origin.id, blocks.clone());
         for run in runs {
             self.spawn(origin.clone(), run, None);

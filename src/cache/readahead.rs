@@ -15,7 +15,7 @@ const FIRST: u64 = 1 << 20;
 const QUICK: u64 = 8 << 20;
 /// The kernel's own read-ahead runs on several threads and may arrive out of order by this much.
 const SLACK: u64 = 4 << 20;
-/// A first read of this size or more tells of a program that copies; smaller is what the kernel's read-ahead makes of any first read.
+/// A first read of this size or more tells of a program that copies; of any first read the kernel's read-ahead makes less.
 const BIG: u64 = SMALL;
 /// Streams of one handle.
 const STREAMS: usize = 8;
@@ -156,7 +156,7 @@ impl Stream {
             } else if self.window > 0 && (self.window < QUICK || waits) {
                 self.window *= 2;
             }
-            self.window = self.window.min(most.max(FIRST));
+            self.window = self.window.min(most);
         }
         self.asked = self.asked.max(self.front);
         let mut target = self.front.saturating_add(self.window).min(size);
