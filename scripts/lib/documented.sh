@@ -182,7 +182,7 @@ watching() {
 lost_server() {
     osirisfs serve-s3 --listen 127.0.0.1:9311 --data-dir /root/lost-data --user "alice_um:$TOKEN" --bucket yourcou-lost >/root/lost-server &
     LOST_SERVER=$!
-    for _ in {1..100}; do
+    for _ in {1..600}; do
         grep -qs '^alice_um ' /root/lost-server && return
         sleep 0.1
     done
@@ -195,7 +195,7 @@ lost_and_found() {
     # It is open before the server goes.
     as_carol "exec 3>lost/f; touch open; while [ -e open ]; do sleep 0.1; done; echo kept >&3; exec 3>&-" 2>/dev/null &
     writing=$!
-    for _ in {1..100}; do
+    for _ in {1..600}; do
         [[ -e /home/carol/open ]] && break
         sleep 0.1
     done
