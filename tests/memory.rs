@@ -12,19 +12,19 @@ const CACHE: u64 = 32 << 20;
 
 /// Resident memory of the daemon in bytes.
 fn memory(mount: &Mount) -> u64 {
+    status(mount, "VmRSS:")
+}
+
+/// A line of the daemon's status in bytes.
+fn status(mount: &Mount, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", mount.daemon())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 /// The most that the daemon has had in memory so far, without the program itself, which is mapped from its file.
 fn most(mount: &Mount) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", mount.daemon())).unwrap();
-    let kib = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
-    };
-    (kib("VmHWM:") - kib("RssFile:")) * 1024
+    status(mount, "VmHWM:") - status(mount, "RssFile:")
 }
 
 /// How many inodes the daemon knows, as it has logged last.

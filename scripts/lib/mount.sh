@@ -26,3 +26,14 @@ unmount() {
     wait_for 60 not_mounted "$1"
 }
 not_mounted() { ! mountpoint -q "$1"; }
+
+# through_link PROGRAM DELAY RATE BREAKS: from now on the service of OSIRISFS_RGW_* is seen through scripts/slow-link.rs. Sets LINK_PID.
+through_link() {
+    local program=$1 out=$STATE/link.$$
+    shift
+    "$program" "${OSIRISFS_RGW_ENDPOINT#http://}" "$@" >"$out" &
+    LINK_PID=$!
+    wait_for 10 test -s "$out" || die "$program does not start"
+    OSIRISFS_RGW_ENDPOINT=http://$(cat "$out")
+    rm "$out"
+}

@@ -70,7 +70,7 @@ need_cargo_install() {
         [[ -x $STATE/cargo/bin/${spec%@*} && -e $STATE/cargo/$spec.done ]] && continue
         say "cargo install $spec"
         mkdir -p "$STATE/cargo"
-        # scripts/test lints what cargo builds, but not this. Made fast rather than fast: they run for seconds.
+        # scripts/test lints what cargo builds, but not this. Quick to build rather than quick: they run for seconds.
         env -u RUSTC_WORKSPACE_WRAPPER CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
             CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --quiet --locked --root "$STATE/cargo" "$spec" >"$STATE/cargo/${spec%@*}.log" 2>&1 || {
             tail -n 20 "$STATE/cargo/${spec%@*}.log" >&2

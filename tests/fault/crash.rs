@@ -1,10 +1,19 @@
 //! The daemon is killed, or unmounted, right after a close.
 
 use super::MIB;
-use super::support::{Service, Spoil, assert_same, is_gone, pattern, sh, soon};
+use super::support::{Mount, Proxy, Service, Spoil, assert_same, is_gone, pattern, sh, soon};
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
+
+/// A mount with a cache folder of its own, which can be looked into.
+fn with_cache(service: &Service, proxy: &Proxy) -> (PathBuf, Mount) {
+    let cache = service.folder().join("cache");
+    fs::create_dir(&cache).unwrap();
+    let mount = service.mount_through(proxy, &["--cache-dir", cache.to_str().unwrap()]);
+    (cache, mount)
+}
 
 /// A8: what close(2) has promised outlives the daemon.
 #[test]
@@ -54,10 +63,7 @@ fn an_upload_of_a_killed_daemon_is_given_up_by_the_next_mount() {
     let proxy = service.proxy();
     proxy.limit(4 * MIB as u64, 0);
     let s3 = service.s3();
-    let cache = service.folder().join("cache");
-    fs::create_dir(&cache).unwrap();
-    let cache = cache.to_str().unwrap().to_owned();
-    let mut mount = service.mount_through(&proxy, &["--cache-dir", &cache]);
+    let (cache, mut mount) = with_cache(&service, &proxy);
     fs::write(service.folder().join("source"), pattern(3, 100 * MIB)).unwrap();
     // A program of its own: a descriptor that another test's fork has copied is closed there, too, which stores the file.
     let mut writing = Command::new("cp").arg(service.folder().join("source")).arg(mount.path("f")).spawn().unwrap();
@@ -82,9 +88,7 @@ fn a_hidden_object_of_a_killed_daemon_is_removed_by_the_next_mount() {
     let service = Service::embedded();
     let proxy = service.proxy();
     let s3 = service.s3();
-    let cache = service.folder().join("cache");
-    fs::create_dir(&cache).unwrap();
-    let mut mount = service.mount_through(&proxy, &["--cache-dir", cache.to_str().unwrap()]);
+    let (cache, mut mount) = with_cache(&service, &proxy);
     let hidden = || s3.all_keys(".osirisfs/open-").len();
     s3.put("f", pattern(4, 5 * MIB));
     let open = fs::File::open(mount.path("f")).unwrap();
@@ -104,9 +108,7 @@ fn probes_of_a_killed_daemon_are_removed_by_the_next_mount() {
     let service = Service::embedded();
     let proxy = service.proxy();
     let s3 = service.s3();
-    let cache = service.folder().join("cache");
-    fs::create_dir(&cache).unwrap();
-    let mut mount = service.mount_through(&proxy, &["--cache-dir", cache.to_str().unwrap()]);
+    let (cache, mut mount) = with_cache(&service, &proxy);
     let probes = || s3.all_keys(".osirisfs/probe-").len();
     s3.put("f", "old");
     // Deletes never arrive, nor does the end of the upload.

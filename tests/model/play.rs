@@ -39,11 +39,14 @@ impl Setup {
         }
     }
 
-    /// Mounts it, through a proxy if the weather is not fair.
-    pub fn mount(&self, service: &Service) -> (Mount, Option<Proxy>) {
+    /// Mounts it, through a proxy if the weather is not fair. The mount needs the proxy to its end: it is to be dropped first.
+    pub fn mount(&self, service: &Service) -> (Option<Proxy>, Mount) {
         match self.weather.before(service) {
-            Some(proxy) => (service.mount_through(&proxy, self.flags), Some(proxy)),
-            None => (service.mount_with(self.flags), None),
+            Some(proxy) => {
+                let mount = service.mount_through(&proxy, self.flags);
+                (Some(proxy), mount)
+            }
+            None => (None, service.mount_with(self.flags)),
         }
     }
 }
@@ -54,7 +57,7 @@ pub fn play(ops: &[Op], setup: Setup) -> Result<usize, Wrong> {
     let service = setup.service();
     let plain = service.folder().join("plain");
     std::fs::create_dir(&plain).unwrap();
-    let (mount, proxy) = setup.mount(&service);
+    let (proxy, mount) = setup.mount(&service);
     let guard = Guard::start(mount.root().to_owned());
     let mut game = Game {
         mounted: Side::new(mount.root().to_owned()),

@@ -13,7 +13,7 @@ pub fn play_together(lists: &[Vec<Op>], setup: Setup) -> Result<(), String> {
     let service = setup.service();
     let plain = service.folder().join("plain");
     fs::create_dir(&plain).unwrap();
-    let (mut mount, _proxy) = setup.mount(&service);
+    let (_proxy, mut mount) = setup.mount(&service);
     let guard = Guard::start(mount.root().to_owned());
     guard.at("several programs at once".to_owned());
     let done = AtomicBool::new(false);
