@@ -4,6 +4,8 @@
 LOGS=$REPO/target/test-logs
 PASSED=0
 FAILED=0
+# Which ones, for the end of the output.
+FAILURES=()
 
 # check NAME COMMAND...: something that is right or wrong, and no test. Counts only when it fails.
 check() { stage 0 "$@"; }
@@ -26,7 +28,9 @@ stage() {
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
     if ((failed)); then
-        sed "s/^/    /" "$log" >&2
+        # What passed would bury what failed.
+        grep -vE '^(test .* \.\.\. ok|)$' "$log" | sed "s/^/    /" >&2 || true
+        mapfile -t -O ${#FAILURES[@]} FAILURES < <(sed -n "s/^test \(.*\) \.\.\. FAILED$/$name: \1/p; s/^FAILED /$name: /p" "$log")
         say "$name FAILED, exit code $rc, $((SECONDS - start)) s (log: $log)"
     else
         say "$name ok, $passed tests, $((SECONDS - start)) s"
@@ -47,6 +51,7 @@ count() {
 
 # The last line, alone, as test runners print it; the exit code says the same.
 summary() {
+    ((${#FAILURES[@]} == 0)) || printf 'failed: %s\n' "${FAILURES[@]}" >&2
     echo "$PASSED passed, $FAILED failed"
     ((FAILED == 0))
 }

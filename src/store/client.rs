@@ -5,7 +5,7 @@ use super::http::HttpService;
 use super::identity::SharedCredentials;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::retry::{ReconnectMode, RetryConfig};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     AppName, BehaviorVersion, Config, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
@@ -87,8 +87,9 @@ pub(super) fn build(
         // RGW holds no secret of a token user and cannot verify trailers or signed chunks (it answers 411 or 501).
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-        // Retries, time-outs and the clock are ours: see retry.rs.
-        .retry_config(RetryConfig::disabled())
+        // Retries, time-outs and the clock are ours: see retry.rs. So are the connections (http.rs): the SDK, which is not shown
+        // them, would log an error each time that it found none to close.
+        .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
         .timeout_config(TimeoutConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         // The SDK measures against the middle of the exchange, which is minutes off for a slow completion.
