@@ -192,8 +192,9 @@ lost_and_found() {
     local mount="osirisfs mount --endpoint http://127.0.0.1:9311 --token-file ~/.osiris-token" writing
     lost_server
     as_carol "mkdir -p lost && $mount --ask-for 2s --retry-for 2s yourcou-lost ~/lost"
-    # It is open before the server goes.
-    as_carol "exec 3>lost/f; touch open; while [ -e open ]; do sleep 0.1; done; echo kept >&3; exec 3>&-" 2>/dev/null &
+    # It is open before the server goes. No program is started meanwhile: its end would close a duplicate of the descriptor, and
+    # so store the empty file, with the server or without it.
+    as_carol "mkfifo go; exec 3>lost/f; : >open; read -r _ <go; echo kept >&3; exec 3>&-" 2>/dev/null &
     writing=$!
     for _ in {1..600}; do
         [[ -e /home/carol/open ]] && break
@@ -201,8 +202,9 @@ lost_and_found() {
     done
     kill "$LOST_SERVER"
     wait "$LOST_SERVER"
-    rm -f /home/carol/open /root/lost-server
+    timeout 60 bash -c 'echo >/home/carol/go'
     wait "$writing"
+    rm -f /home/carol/open /home/carol/go /root/lost-server
     kill -KILL "$(as_carol "osirisfs status --json ~/lost" | sed -n 's/.*"pid":\([0-9]*\).*/\1/p')"
     as_carol "osirisfs umount ~/lost" 2>/dev/null
     check "it is listed" as_carol "osirisfs recover | grep -q yourcou-lost/f"
