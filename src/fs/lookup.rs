@@ -59,7 +59,7 @@ impl Fs {
                 let mut entry = self.mention(&inode);
                 let mut state = inode.state();
                 if state.attrs.kind == Kind::File && state.asked.is_some_and(|asked| asked >= began) {
-                    state.walked = Some(Instant::now());
+                    (state.walked, state.looked_first) = (Some(Instant::now()), false);
                     entry.name_ttl = Duration::ZERO;
                 }
                 drop(state);
@@ -90,7 +90,7 @@ impl Fs {
     pub(super) fn mention(&self, inode: &Arc<Inode>) -> Entry {
         self.table.count(inode.ino, 1);
         let mut state = inode.state();
-        state.walked = None;
+        state.looked_first |= state.walked.take().is_some();
         self.entry(inode, &state)
     }
 

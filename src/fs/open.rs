@@ -36,7 +36,7 @@ impl Fs {
             self.writable()?;
         }
         let inode = self.inode(ino)?;
-        let (local, is_dir) = {
+        let (local, is_dir, looked_first) = {
             let mut state = inode.state();
             if std::mem::take(&mut state.reverted) {
                 return Err(FsError::stale());
@@ -45,12 +45,13 @@ impl Fs {
                 state.untold = None;
             }
             let local = state.unlinked || state.draft.is_some() || state.object.is_none();
-            (local, state.is_dir())
+            let looked_first = std::mem::take(&mut state.looked_first);
+            (local, state.is_dir(), state.walked.map(|_| false).or(looked_first.then_some(true)))
         };
         if is_dir {
             return Err(FsError::is_dir());
         }
-        self.note_opened(ino);
+        self.note_opened(ino, looked_first);
         {
             // With the gate held, a rename over this file or its removal comes either before this open (then the kernel
             // looks the name up again) or after it (then its bytes are kept for this handle).
@@ -96,12 +97,12 @@ impl Fs {
     }
 
     /// The directory learns that what is looked up in it is also opened.
-    fn note_opened(&self, ino: u64) {
+    fn note_opened(&self, ino: u64, looked_first: Option<bool>) {
         if let Some((parent, _)) = self.table.place(ino)
             && let Some(dir) = self.table.get(parent)
             && let Some(known) = dir.state().dir.as_mut()
         {
-            known.ahead.opened = (known.ahead.opened + 1).min(known.ahead.looked);
+            known.walks.reading.opened(looked_first);
         }
     }
 

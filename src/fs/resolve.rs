@@ -119,25 +119,38 @@ impl Fs {
         let known_file = self.table.child(parent, name).is_some_and(|child| !child.state().is_dir());
         let mut state = dir.state();
         let Some(known) = state.dir.as_mut() else { return Err(FsError::not_dir()) };
+        let mut expected = Hint::None;
         if let Some(listing) = known.listing.clone()
-            && !self.ttl(Some(listing.asked)).is_zero()
             && !known.local.contains_key(name)
             && let Some(index) = listing.find(name)
         {
-            let Listed::File(entry) = &listing.entries[index].what else {
-                self.stat_ahead(dir_key, known, &listing, index);
-                return Ok(Hint::Dir);
-            };
-            // A program that reads small files gets each with its lookup; one that only looks gets the headers of many.
-            let reads = known.ahead.reads();
-            if !reads {
-                self.stat_ahead(dir_key, known, &listing, index);
+            let fresh = !self.ttl(Some(listing.asked)).is_zero();
+            match &listing.entries[index].what {
+                Listed::Dir if fresh => {
+                    self.stat_ahead(dir_key, parent, known, &listing, index);
+                    return Ok(Hint::Dir);
+                }
+                Listed::Dir => {}
+                Listed::File(entry) => {
+                    // A program that reads small files gets each with its lookup; one that looks first gets the headers of many.
+                    let whole = known.walks.reading.looked();
+                    let small = whole && (1..=SMALL).contains(&entry.size);
+                    if fresh {
+                        if !whole {
+                            self.stat_ahead(dir_key, parent, known, &listing, index);
+                        }
+                        return Ok(Hint::File { small, listed: Some((listing.clone(), index)) });
+                    }
+                    // An old listing proves nothing; if the file is not there any more, the answer says so.
+                    expected = Hint::File { small, listed: None };
+                }
             }
-            let small = reads && (1..=SMALL).contains(&entry.size);
-            return Ok(Hint::File { small, listed: Some((listing.clone(), index)) });
         }
         known.asked_lookups += 1;
-        Ok(if known_file { Hint::File { small: false, listed: None } } else { Hint::None })
+        Ok(match expected {
+            Hint::None if known_file => Hint::File { small: false, listed: None },
+            expected => expected,
+        })
     }
 
     fn worth_listing(&self, parent: u64) -> Result<bool> {
@@ -145,7 +158,9 @@ impl Fs {
         let state = dir.state();
         let Some(known) = &state.dir else { return Err(FsError::not_dir()) };
         let stale = known.listing.as_ref().is_none_or(|listing| self.ttl(Some(listing.asked)).is_zero());
-        Ok(stale && known.asked_lookups >= LOOKUPS_BEFORE_LISTING * known.pages.max(1))
+        // A program that goes through it waits for one listing rather than for each name.
+        let lookups = if known.walks.under_way() { 1 } else { LOOKUPS_BEFORE_LISTING };
+        Ok(stale && known.asked_lookups >= lookups * known.pages.max(1))
     }
 
     /// Lists a directory if it has no more pages than is thought.

@@ -1,11 +1,12 @@
 //! HEADs that are shared and HEADs that are sent early.
 //!
 //! A listing carries no modes and no link types, so `ls -l` of objects not seen before needs a HEAD for each. A program
-//! that looks names up in the order of the listing gets them fetched ahead, many at a time; plain `ls` sends none.
+//! that looks names up in the order of the listing, or of their numbers, gets them fetched ahead, many at a time; plain
+//! `ls` sends none.
 
 use super::{Fs, Result, WIDE};
 use crate::cache::{Origin, SMALL};
-use crate::inode::{DirState, Listed, Listing, Look, Seen};
+use crate::inode::{DirState, Listed, Listing, Look, Seen, likely_number};
 use crate::store::{ErrorKind, GetRequest, ObjectInfo, StoreError};
 use crate::sync::{LEAF, Ranked};
 use futures::future::{FutureExt, ready};
@@ -98,23 +99,13 @@ impl Fs {
     pub(super) fn stat_ahead(
         self: &Arc<Self>,
         dir_key: &str,
+        parent: u64,
         dir: &mut DirState,
         listing: &Arc<Listing>,
         index: usize,
     ) {
-        let ahead = &mut dir.ahead;
-        // One lookup alone is no walk: `cat` of one file after `ls` is not to cost the headers of its neighbours.
-        let in_step = ahead.next > 0 && index >= ahead.next && index <= ahead.next + 8;
-        ahead.window = if in_step { (ahead.window * 2).clamp(4, WINDOW) } else { 0 };
-        ahead.next = index + 1;
-        let from = ahead.fetched.clamp(index + 1, index + 1 + ahead.window);
-        // Refill when half of the window is used up, so that requests go out in batches.
-        if ahead.window == 0 || from > index + 1 + ahead.window / 2 {
-            return;
-        }
-        let to = (index + 1 + ahead.window).min(listing.entries.len());
-        ahead.fetched = to.max(ahead.fetched);
-        for at in from..to {
+        let ahead = dir.walks.looked(listing, index, WINDOW, |name| likely_number(parent, name));
+        for at in ahead {
             let entry = &listing.entries[at];
             if entry.seen.get().is_some() {
                 continue;

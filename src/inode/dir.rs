@@ -1,5 +1,6 @@
 //! What is known of a directory: its marker, its last listing, and what this mount changed since.
 
+use super::walk::Walks;
 use crate::meta::{Attrs, Xattrs};
 use crate::names::Name;
 use crate::store::{ListEntry, ObjectInfo, StoreError};
@@ -38,8 +39,8 @@ pub struct DirState {
     pub asked_lookups: u32,
     /// Pages that the directory is thought to have, 0 for unknown.
     pub pages: u32,
-    /// How far attributes were fetched ahead of a program that walks the listing.
-    pub ahead: Ahead,
+    /// How programs go through the directory.
+    pub walks: Walks,
 }
 
 /// A name that this mount made or removed.
@@ -49,36 +50,6 @@ pub struct LocalChange {
     pub at: Option<Instant>,
     /// Made (or replaced), not removed.
     pub present: bool,
-}
-
-/// Position of a walk over the listing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ahead {
-    /// Index after the last entry that was looked up.
-    pub next: usize,
-    /// Entries before this index have been fetched or are being fetched.
-    pub fetched: usize,
-    /// How many to keep in flight.
-    pub window: usize,
-    /// Lookups of listed files, and how many of those files were opened then.
-    pub looked: u32,
-    /// See `looked`.
-    pub opened: u32,
-}
-
-impl Ahead {
-    /// Counts made so far weigh half as much from here on.
-    const OLD: u32 = 64;
-
-    /// Notes the lookup of a listed file. Whether the program seems to read the files that it looks up.
-    pub fn reads(&mut self) -> bool {
-        if self.looked > Self::OLD {
-            (self.looked, self.opened) = (self.looked / 2, self.opened / 2);
-        }
-        let reads = self.opened * 2 >= self.looked;
-        self.looked += 1;
-        reads
-    }
 }
 
 /// A whole directory as the service listed it.
@@ -155,7 +126,7 @@ impl DirState {
         self.local.retain(|_, change| change.at.is_none_or(|at| at >= listing.asked));
         self.asked_lookups = 0;
         self.pages = (listing.entries.len() / 1000) as u32 + 1;
-        self.ahead = Ahead { looked: self.ahead.looked, opened: self.ahead.opened, ..Ahead::default() };
+        self.walks.listed_anew();
         let listing = Arc::new(listing);
         self.listing = Some(listing.clone());
         listing

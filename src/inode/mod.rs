@@ -7,7 +7,9 @@
 mod dir;
 mod state;
 mod table;
+mod walk;
 
-pub use dir::{Ahead, DirEntry, DirState, Listed, Listing, LocalChange, Look, Marker, Seen};
+pub use dir::{DirEntry, DirState, Listed, Listing, LocalChange, Look, Marker, Seen};
 pub use state::{Inode, Knowledge, Object, State};
-pub use table::{ROOT, Table};
+pub use table::{ROOT, Table, likely_number};
+pub use walk::Walks;

@@ -132,6 +132,8 @@ pub struct State {
     /// When a LOOKUP asked the service and gave the name to the kernel without a lifetime: an OPEN that comes before the
     /// next LOOKUP belongs to the same open(2), and need not ask once more.
     pub walked: Option<Instant>,
+    /// There was a next LOOKUP: a program looked at the file by a call of its own first.
+    pub looked_first: bool,
     /// Of a new file: what another client may have stored under the name before it was created, not answered yet.
     pub unseen: Option<Look>,
 }
@@ -169,6 +171,7 @@ impl State {
             dir,
             revalidated: None,
             walked: None,
+            looked_first: false,
             unseen: None,
         }
     }

@@ -290,9 +290,7 @@ impl Tree {
     /// has it: tar, git and backup programs take a file with another number for another file, and the kernel may
     /// forget and look up again at any time.
     fn number(&self, parent: u64, name: &Name) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (parent, name.as_str()).hash(&mut hasher);
-        let mut ino = hasher.finish() & NUMBERS;
+        let mut ino = likely_number(parent, name);
         while ino <= ROOT || self.nodes.contains_key(&ino) {
             ino = (ino + 1) & NUMBERS;
         }
@@ -339,4 +337,11 @@ impl Tree {
             at = parent;
         }
     }
+}
+
+/// The number of a name that is not known, unless another inode has it.
+pub fn likely_number(parent: u64, name: &Name) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (parent, name.as_str()).hash(&mut hasher);
+    hasher.finish() & NUMBERS
 }

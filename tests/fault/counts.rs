@@ -47,3 +47,33 @@ fn a_long_listing_asks_for_each_object_once_and_many_at_a_time() {
         assert!(began.elapsed() < Duration::from_secs(20), "{flags:?}: {:?}", began.elapsed());
     }
 }
+
+/// Files that are copied out one after the other take a round trip each: cp looks at each before it opens it, in the order of
+/// numbers. However old the listing is by then.
+#[test]
+fn files_copied_out_take_a_round_trip_each() {
+    const FILES: usize = 120;
+    const ROUND_TRIP: Duration = Duration::from_millis(30);
+    let service = Service::embedded();
+    let proxy = service.proxy();
+    service.s3().put_many((0..FILES).map(|n| (format!("d/f{n:05}"), n.to_string())));
+    proxy.rule(|_| Spoil::Delay(ROUND_TRIP));
+    for (before, heads) in [("ls d", FILES + 20), ("ls -l d", 20)] {
+        let mount = service.mount_through(&proxy, &["--max-age", "2"]);
+        sh(mount.root(), before).ok();
+        std::thread::sleep(Duration::from_millis(2200));
+        proxy.clear();
+        let out = tempfile::tempdir_in(service.folder()).unwrap();
+        let began = Instant::now();
+        sh(mount.root(), &format!("cp -r d {}", out.path().display())).ok();
+        let (took, counts) = (began.elapsed(), proxy.counts());
+        println!("{before}: {took:?}, {counts:?}");
+        let count = |op: &str| counts.get(op).copied().unwrap_or(0);
+        assert!(count("GetObject") <= FILES && count("HeadObject") <= heads, "{before}: {counts:?}");
+        assert!(count("ListObjectsV2") <= 10, "{before}: {counts:?}");
+        assert!(took < ROUND_TRIP * FILES as u32 * 2, "{before}: {took:?}");
+        for n in 0..FILES {
+            assert_eq!(std::fs::read_to_string(out.path().join(format!("d/f{n:05}"))).unwrap(), n.to_string());
+        }
+    }
+}
