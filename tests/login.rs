@@ -8,9 +8,10 @@ mod house;
 use house::*;
 use osirisfs::server::{Fault, Server, User};
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Another token of alice's.
@@ -18,6 +19,50 @@ const RENEWED: &str = "eyJSR1dfVE9LRU4iOnsidmVyc2lvbiI6MSwidHlwZSI6ImxkYXAiLCJpZ
 
 fn alice(access_key: &str) -> User {
     User { id: "alice_um".to_owned(), access_key: access_key.to_owned(), secret_key: None }
+}
+
+/// Has a file open, in a process of its own: in this one each start of a program closes a duplicate of every descriptor, and
+/// so stores the file too early.
+struct Writer {
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Writer {
+    fn open(path: &Path) -> Writer {
+        let script = "import os, sys
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+print('open', flush=True)
+sys.stdin.readline()
+os.write(fd, b'x')
+try:
+    os.fsync(fd)
+    print(0)
+except OSError as error:
+    print(error.errno)
+";
+        let mut command = Command::new("python3");
+        command.args(["-c", script]).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        let mut writer = Writer { child, said };
+        assert_eq!(writer.line(), "open");
+        writer
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// The error number of fsync(2); 0: none.
+    fn write_and_fsync(mut self) -> i32 {
+        self.child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        let errno = self.line().parse().unwrap();
+        self.child.wait().unwrap();
+        errno
+    }
 }
 
 impl House {
@@ -202,16 +247,13 @@ fn a_token_that_is_refused_for_good_is_told_once_and_the_mount_stays() {
     let house = House::new();
     let pid = house.mount(&["--log-file", "log", "--token-grace", "1s"]);
     fs::write(house.mountpoint().join("file"), "before").unwrap();
-    let mut other = fs::File::create(house.mountpoint().join("other")).unwrap();
+    let other = Writer::open(&house.mountpoint().join("other"));
     house.let_in(&[]);
     let began = Instant::now();
     for _ in 0..5 {
         assert_eq!(errno_of_list(&house), Some(libc::EACCES));
     }
-    other.write_all(b"x").unwrap();
-    let sync = other.sync_all().unwrap_err();
-    assert_eq!(sync.raw_os_error(), Some(libc::EACCES), "{sync}");
-    drop(other);
+    assert_eq!(other.write_and_fsync(), libc::EACCES);
     assert!(began.elapsed() < Duration::from_secs(8), "each waits anew: {:?}", began.elapsed());
     assert!(house.in_table().is_some() && !is_gone(pid));
     assert_eq!(house.lines("does not accept the token or key"), 1, "{}", house.log());

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 use support::{Mount, Service, assert_same, pattern, sh, soon};
 
-const DIRS: usize = 100;
+const DIRS: usize = 40;
 const FILES: usize = 100;
 const CACHE: u64 = 32 << 20;
 
@@ -35,7 +35,7 @@ fn inodes(mount: &Mount) -> usize {
 }
 
 #[test]
-fn ten_thousand_files_in_and_out_stay_within_bounds() {
+fn thousands_of_files_in_and_out_stay_within_bounds() {
     let service = Service::embedded();
     let local = service.folder();
     let script = format!(
