@@ -3,7 +3,7 @@
 #
 # A daemon begins a session, and Linux then schedules its threads as a group (sched(7), "The autogroup feature"). Linux 6.18 was
 # seen to leave woken threads of such groups waiting for a processor, for up to two minutes, while both processors were idle:
-# of two runs of tests/fault.rs with four threads both stood still for a minute, none of those without the grouping.
+# of runs of tests/fault.rs with four threads, the two with the grouping stood still for a minute, the one without did not.
 
 AUTOGROUP=/proc/sys/kernel/sched_autogroup_enabled
 AUTOGROUP_WAS=''

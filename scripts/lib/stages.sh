@@ -30,7 +30,10 @@ stage() {
     if ((failed)); then
         # What passed would bury what failed.
         grep -vE '^(test .* \.\.\. ok|)$' "$log" | sed "s/^/    /" >&2 || true
-        mapfile -t -O ${#FAILURES[@]} FAILURES < <(sed -n "s/^test \(.*\) \.\.\. FAILED$/$name: \1/p; s/^FAILED /$name: /p" "$log")
+        local these
+        mapfile -t these < <(sed -n "s/^test \(.*\) \.\.\. FAILED$/$name: \1/p; s/^FAILED /$name: /p" "$log")
+        # It may have broken off before any test, or by a time-out.
+        FAILURES+=("${these[@]:-$name}")
         say "$name FAILED, exit code $rc, $((SECONDS - start)) s (log: $log)"
     else
         say "$name ok, $passed tests, $((SECONDS - start)) s"
@@ -40,6 +43,7 @@ stage() {
 # failed WHY: something that is no stage went wrong.
 failed() {
     say "$1"
+    FAILURES+=("$1")
     FAILED=$((FAILED + 1))
 }
 
