@@ -11,7 +11,7 @@ use house::*;
 use osirisfs::mount::control;
 use osirisfs::server::Server;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -78,6 +78,43 @@ fn a_mount_in_use_is_not_taken_away() {
     user.kill().unwrap();
     user.wait().unwrap();
     soon("the end of the daemon after the last close", || is_gone(pid));
+}
+
+#[test]
+fn a_mount_that_a_container_keeps_does_not_hold_up_umount() {
+    // Keeps it under another name, and no mount of another test.
+    const CONTAINER: &str = r#"mount --bind "$1" "$2"
+        findmnt -rno TARGET -t fuse.osirisfs | grep -vxF "$2" | xargs -rn1 umount -il
+        echo ready
+        exec sleep 300"#;
+    let house = House::new();
+    fs::create_dir(house.path("kept")).unwrap();
+    let keep = || {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "slave", "sh", "-ec", CONTAINER, "sh"]);
+        let mut container =
+            command.args([house.mountpoint(), house.path("kept")]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = [0; 6];
+        container.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        container
+    };
+    let pid = house.mount(&[]);
+    let mut container = keep();
+    let output = house.umount(&[]);
+    assert!(output.status.success(), "{output:?}");
+    let expected = format!("for sleep (process {})", container.id());
+    assert!(words_of(&output).contains(&expected), "{output:?}");
+    assert!(house.in_table().is_none() && !is_gone(pid));
+    container.kill().unwrap();
+    container.wait().unwrap();
+    soon("the end of the daemon with the container", || is_gone(pid));
+
+    let pid = house.mount(&[]);
+    let mut container = keep();
+    let output = house.umount(&["--force"]);
+    assert!(output.status.success() && is_gone(pid), "{output:?}");
+    container.kill().unwrap();
+    container.wait().unwrap();
 }
 
 #[test]

@@ -67,7 +67,8 @@ build_root() {
 }
 
 # in_root COMMAND...: runs it where Ceph is installed. A root sees DIR under the same path as the machine, in a mount
-# namespace of the command's own: nothing stays mounted when the last process ends.
+# namespace of the command's own: nothing stays mounted when the last process ends. No bucket is mounted in it: a daemon would
+# serve as long as Ceph runs, although its mount was taken away outside.
 in_root() {
     if [[ -z $ROOT ]]; then
         "$@"
@@ -78,6 +79,7 @@ in_root() {
             set -e
             root=$1 dir=$2
             shift 2
+            umount --all --types fuse.osirisfs --lazy --internal-only
             mkdir -p "$root$dir"
             mount --bind "$dir" "$root$dir"
             mount --rbind /proc "$root/proc"

@@ -5,16 +5,20 @@ use super::progress::Progress;
 use crate::config::Env;
 use crate::mount::control::{self, Ask, Say};
 use crate::mount::table::{self, Mount};
-use crate::mount::{MountError, check, unmount};
+use crate::mount::{MountError, check, unmount, users};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// `--force` gives storing this time and no more.
 const FORCE_AFTER: Duration = Duration::from_secs(5);
+/// A daemon whose mount was taken away has ended by then, unless it stores something or somebody else still has the mount.
+const STILL_THERE: Duration = Duration::from_secs(3);
+/// So long it may go on with nothing to store before that is taken for such a somebody, whom we may not see.
+const UNSEEN: Duration = Duration::from_secs(15);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -70,7 +74,7 @@ fn one(path: &Path, args: &Args) -> Result<(), Failure> {
         return Err(MountError::NotYours(path).into());
     }
     let Ok((stream, pid)) = control::connect(&mount) else { return without_daemon(&mount, args) };
-    let mut daemon = Daemon::new(stream).map_err(lost)?;
+    let mut daemon = Daemon::new(stream);
     let patience = args.force.then_some(FORCE_AFTER);
     let stored = daemon.sync(patience).map_err(lost)?;
     if let (Some(not_stored), false) = (&stored, args.force)
@@ -79,13 +83,30 @@ fn one(path: &Path, args: &Args) -> Result<(), Failure> {
         return Err(MountError::NotStored(not_stored.clone()).into());
     }
     let in_use = take_away(&path, args)?;
-    if stored.is_none_or(|not_stored| !not_stored.is_empty()) {
+    let hurried = stored.is_none_or(|not_stored| !not_stored.is_empty());
+    if hurried {
         hurry(pid);
     } else if in_use && !args.force {
         eprintln!("osirisfs: {} is unmounted; its daemon ends when the last file is closed", path.display());
         return Ok(());
     }
-    let not_stored = daemon.last_words().map_err(lost)?;
+    let mut end = daemon.last_words((!hurried).then_some(&mount)).map_err(lost)?;
+    if args.force && matches!(end, End::Held(_)) {
+        hurry(pid);
+        end = daemon.last_words(None).map_err(lost)?;
+    }
+    let not_stored = match end {
+        End::Ended(not_stored) => not_stored,
+        End::Held(by) => {
+            let by = if by.is_empty() { "what you may not see".to_owned() } else { by.join(", ") };
+            eprintln!(
+                "osirisfs: {} is unmounted and all is stored, but it is still mounted in another mount namespace (a container), \
+                 for {by}; its daemon (process {pid}) ends when these have ended",
+                path.display()
+            );
+            return Ok(());
+        }
+    };
     wait_for_end(pid);
     if not_stored.is_empty() {
         return Ok(());
@@ -130,7 +151,7 @@ fn hurry(pid: i32) {
     }
 }
 
-fn lost(e: std::io::Error) -> Failure {
+fn lost(e: io::Error) -> Failure {
     Failure::other(format!(
         "the daemon of the mount went away without saying whether everything is stored: {e}; check your last files"
     ))
@@ -179,26 +200,42 @@ fn without_daemon(mount: &Mount, args: &Args) -> Result<(), Failure> {
 
 /// The daemon at the other end of the control socket.
 struct Daemon {
-    stream: UnixStream,
-    lines: std::io::Lines<BufReader<UnixStream>>,
+    stream: BufReader<UnixStream>,
+    /// What has come of a line.
+    line: Vec<u8>,
+}
+
+/// How it went on after the mount was taken away.
+enum End {
+    /// The daemon has ended; these (path, reason) could not be stored.
+    Ended(Vec<(String, String)>),
+    /// It serves on, for these.
+    Held(Vec<String>),
 }
 
 impl Daemon {
-    fn new(stream: UnixStream) -> std::io::Result<Daemon> {
-        let lines = BufReader::new(stream.try_clone()?).lines();
-        Ok(Daemon { stream, lines })
+    fn new(stream: UnixStream) -> Daemon {
+        Daemon { stream: BufReader::new(stream), line: Vec::new() }
     }
 
-    fn hear(&mut self) -> std::io::Result<Option<Say>> {
-        let Some(line) = self.lines.next().transpose()? else { return Ok(None) };
-        Ok(Some(serde_json::from_str(&line)?))
+    fn ask(&mut self, what: Ask) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&what)?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line)
+    }
+
+    /// What it says next; `None`: it has closed the connection.
+    fn hear(&mut self) -> io::Result<Option<Say>> {
+        // After a time-out the line goes on where it was.
+        if self.stream.read_until(b'\n', &mut self.line)? == 0 && self.line.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(serde_json::from_slice(&std::mem::take(&mut self.line))?))
     }
 
     /// Has everything stored; gives what could not be, or nothing if it took longer than the patience.
-    fn sync(&mut self, patience: Option<Duration>) -> std::io::Result<Option<Vec<(String, String)>>> {
-        let mut line = serde_json::to_vec(&Ask::Sync)?;
-        line.push(b'\n');
-        self.stream.write_all(&line)?;
+    fn sync(&mut self, patience: Option<Duration>) -> io::Result<Option<Vec<(String, String)>>> {
+        self.ask(Ask::Sync)?;
         let began = Instant::now();
         let mut progress = Progress::default();
         loop {
@@ -210,24 +247,37 @@ impl Daemon {
                 Some(Say::Synced(not_stored) | Say::Ended(not_stored)) => return Ok(Some(not_stored)),
                 Some(Say::Status(_)) => {}
                 Some(Say::Denied) => {
-                    return Err(std::io::Error::other("it takes orders from its owner and root only"));
+                    return Err(io::Error::other("it takes orders from its owner and root only"));
                 }
-                None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }
     }
 
-    /// Waits until the daemon is done; gives what could not be stored in the end.
-    fn last_words(&mut self) -> std::io::Result<Vec<(String, String)>> {
+    /// Waits until the daemon is done; with the mount that was taken away, only as long as it does not serve on for others.
+    fn last_words(&mut self, mount: Option<&Mount>) -> io::Result<End> {
+        let began = Instant::now();
+        let mut idle = false;
+        self.stream.get_ref().set_read_timeout(mount.map(|_| STILL_THERE))?;
         loop {
-            match self.hear()? {
-                Some(Say::Ended(not_stored)) => {
+            match self.hear() {
+                Ok(Some(Say::Ended(not_stored))) => {
                     // Its end of the connection closes with its process.
+                    self.stream.get_ref().set_read_timeout(None)?;
                     while self.hear()?.is_some() {}
-                    return Ok(not_stored);
+                    return Ok(End::Ended(not_stored));
                 }
-                Some(_) => {}
-                None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                Ok(Some(Say::Status(status))) => idle = status.pending.is_empty(),
+                Ok(Some(_)) => {}
+                Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    let by = mount.map_or_else(Vec::new, |mount| users::elsewhere(&mount.device));
+                    if !by.is_empty() || (idle && began.elapsed() > UNSEEN) {
+                        return Ok(End::Held(by));
+                    }
+                    self.ask(Ask::Status)?;
+                }
+                Err(e) => return Err(e),
             }
         }
     }

@@ -30,7 +30,12 @@ impl Mount {
 
 /// All mounts that this process sees, in the order of mounting.
 pub fn all() -> io::Result<Vec<Mount>> {
-    Ok(std::fs::read("/proc/self/mountinfo")?.split(|b| *b == b'\n').filter_map(line).collect())
+    of(Path::new("/proc/self/mountinfo"))
+}
+
+/// The mounts of a table like `/proc/PID/mountinfo`.
+pub(super) fn of(table: &Path) -> io::Result<Vec<Mount>> {
+    Ok(std::fs::read(table)?.split(|b| *b == b'\n').filter_map(line).collect())
 }
 
 /// The mount that one sees at this very path: the last one, where several are stacked. The path must be absolute and

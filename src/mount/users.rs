@@ -1,5 +1,7 @@
 //! Who uses a mount: for the message that says why it cannot be ended.
 
+use super::table;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,14 +12,33 @@ const NAMED: usize = 5;
 ///
 /// Only names of links in /proc are read, so that a mount which does not answer cannot hold us up.
 pub fn of(mountpoint: &Path) -> Vec<String> {
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    named(processes().filter(|process| uses(process, mountpoint)))
+}
+
+/// Processes for which a mount that was taken away is still mounted, as far as we may see them: a container that was started
+/// while it was there has a mount table of its own, and may keep it. One process of each such table.
+pub fn elsewhere(device: &str) -> Vec<String> {
+    let mut seen = HashSet::new();
+    named(processes().filter(move |process| {
+        let new = fs::read_link(process.join("ns/mnt")).is_ok_and(|namespace| seen.insert(namespace));
+        new && table::of(&process.join("mountinfo"))
+            .is_ok_and(|mounts| mounts.iter().any(|mount| mount.is_ours() && mount.device == device))
+    }))
+}
+
+/// The folders of all processes in /proc.
+fn processes() -> impl Iterator<Item = PathBuf> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter(|entry| entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()))
+        .map(|entry| entry.path())
+}
+
+fn named(processes: impl Iterator<Item = PathBuf>) -> Vec<String> {
     let mut found: Vec<String> = processes
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()))
-        .filter(|entry| uses(&entry.path(), mountpoint))
-        .map(|entry| {
-            let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            format!("{} (process {})", name.trim(), entry.file_name().to_string_lossy())
+        .map(|process| {
+            let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+            let number = process.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            format!("{} (process {number})", name.trim())
         })
         .collect();
     if found.len() > NAMED {
