@@ -48,16 +48,18 @@ settle() { wait_for 600 "${CLIENT}_settled"; }
 # What is done on a mount is the same for all of them.
 work() { python3 "$REPO/scripts/lib/bench_work.py" "$@"; }
 mine() { echo "$MNT/$CLIENT"; }
+# How many files a row has at once: its number.
+many() { echo "${1//[^0-9]/}"; }
 
 mount_prepare() {
     case $1 in
     write | in) mkdir -p "$(mine)" && rm -rf "$(mine)/small" ;;
     # What was not read is not in any cache. (`warm` reads what `read` has read.)
-    read | first | random* | strided | mapped | read16 | list) remount ;;
+    read | first | random* | strided | mapped | read16 | read64 | list) remount ;;
     warm) work read "$(mine)/big" "$SOURCE" 1 strided "$BYTES" $((1 << 20)) "$MIB" >"$WORK/took" ;;
     copy) remount && rm -f "$(mine)/copy" ;;
     append) rm -f "$(mine)/log" ;;
-    write16) rm -rf "$(mine)/many" && mkdir "$(mine)/many" ;;
+    write16 | write64) rm -rf "$(mine)/many$(many "$1")" && mkdir "$(mine)/many$(many "$1")" ;;
     in8) rm -rf "$(mine)/eight" && mkdir "$(mine)/eight" ;;
     in_100k) rm -rf "$(mine)/hundred" ;;
     # After a listing, as a person would.
@@ -80,8 +82,8 @@ mount_work() {
     # rclone's fsync(2) does not wait until the service has it.
     middle) until_settled work middle "$(mine)/copy" "$BYTES" ;;
     append) until_settled work append "$(mine)/log" 4096 100 ;;
-    write16) until_settled work write_many "$(mine)/many" "$SOURCE" $((BYTES / 16)) 16 ;;
-    read16) TOOK=$(work streams "$(mine)/many" "$SOURCE" $((BYTES / 16))) ;;
+    write16 | write64) until_settled work write_many "$(mine)/many$(many "$1")" "$SOURCE" $((BYTES / $(many "$1"))) "$(many "$1")" ;;
+    read16 | read64) TOOK=$(work streams "$(mine)/many$(many "$1")" "$SOURCE" $((BYTES / $(many "$1")))) ;;
     in) cp -r "$SMALL" "$(mine)/small" && settle ;;
     in8) by_eight "$SMALL" "$(mine)/eight" && settle ;;
     in_100k) cp -r "$HUNDRED" "$(mine)/hundred" && settle ;;
@@ -110,7 +112,7 @@ mount_check() {
     read) cmp "$SOURCE" "$(mine)/big" ;;
     copy) cmp "$SOURCE" "$(mine)/copy" ;;
     middle) settle && remount && work middle_check "$(mine)/copy" "$SOURCE" "$BYTES" ;;
-    write16) cat "$(mine)"/many/* | cmp - "$SOURCE" ;;
+    write16 | write64) cat "$(mine)/many$(many "$1")"/* | cmp - "$SOURCE" ;;
     in8) diff -r "$SMALL" "$(mine)/eight" ;;
     in_100k) diff -r "$HUNDRED" "$(mine)/hundred" ;;
     out) diff -r "$SMALL" "$WORK/out/small" ;;

@@ -41,8 +41,8 @@ raw_prepare() {
     # counterpart that is as small: the ceiling is one PUT.
     middle) plan replace raw/middle "$SOURCE" 4096 1 ;;
     append) plan replace raw/append "$SOURCE" 4096 100 ;;
-    write16) plan write_many raw/many/ "$SOURCE" "$RAW" 16 ;;
-    read16) plan read_many raw/many/ $((BYTES / 16)) 16 ;;
+    write16 | write64) plan write_many "raw/many$(many "$1")/" "$SOURCE" "$RAW" "$(many "$1")" ;;
+    read16 | read64) plan read_many "raw/many$(many "$1")/" $((BYTES / $(many "$1"))) "$(many "$1")" ;;
     in | in8) plan put raw/small/ "$SMALL_COUNT" "$SMALL/00000" ;;
     out | out8) plan get raw/small/ "$SMALL_COUNT" ;;
     in_100k) plan put raw/hundred/ "$SMALL_COUNT" "$HUNDRED/00000" ;;

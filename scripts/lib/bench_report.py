@@ -22,6 +22,8 @@ ROWS = {
     "append": ("100 appends of 4 KiB, each with fsync (ceiling: PUTs)", "append", 100),
     "write16": ("write 16 files at once, together {mib} MiB", "MiB", "mib"),
     "read16": ("read 16 files at once", "MiB", "mib"),
+    "write64": ("write 64 files at once, together {mib} MiB", "MiB", "mib"),
+    "read64": ("read 64 files at once", "MiB", "mib"),
     "in": ("copy {small} files of 4 KiB in", "file", "small"),
     "in8": ("the same by 8 programs at once", "file", "small"),
     "in_100k": ("copy {small} files of 100 KiB in", "file", "small"),
@@ -35,7 +37,7 @@ ROWS = {
 def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("samples")
-    for name in ("server", "delay", "rate", "repeat", "mib", "small", "list"):
+    for name in ("server", "delay", "rate", "line", "repeat", "mib", "small", "list"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--json")
     parser.add_argument("--svg")
@@ -84,8 +86,9 @@ def table(found, memory, versions, given):
     service = "the embedded server" if given.server == "embedded" else f"Ceph {given.server} in memory"
     print(f"Median of {given.repeat}; {service} on this machine, {os.cpu_count()} cores shared by clients and service. "
           "1 is the raw ceiling of the same run.")
-    if int(given.delay) or int(given.rate):
+    if int(given.delay) or int(given.rate) or int(given.line):
         bound = f", each connection carries {given.rate} MiB/s" if int(given.rate) else ""
+        bound += f", all together {given.line} MiB/s" if int(given.line) else ""
         print(f"Round trip {given.delay} ms{bound}.")
     print("\n| |" + "".join(f" {name} |" for name in versions.values()) + "\n|---|" + "---|" * len(versions))
     for row, clients in found.items():

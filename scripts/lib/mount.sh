@@ -27,7 +27,7 @@ unmount() {
 }
 not_mounted() { ! mountpoint -q "$1"; }
 
-# through_link PROGRAM DELAY RATE BREAKS: from now on the service of OSIRISFS_RGW_* is seen through scripts/slow-link.rs. Sets LINK_PID.
+# through_link PROGRAM DELAY RATE LINE BREAKS: from now on the service of OSIRISFS_RGW_* is seen through scripts/slow-link.rs. Sets LINK_PID.
 through_link() {
     local program=$1 out=$STATE/link.$$
     shift

@@ -1,7 +1,7 @@
 //! Bringing blocks: ranged GETs pinned to one etag, each block published as it arrives.
 
 use super::blocks::{BLOCK, BlockCache, Claim, Identity, Run, blocks_of, cut};
-use super::readahead::ReadAhead;
+use super::readahead::{LANES, ReadAhead, Share};
 use super::slice::{Joined, SEGMENT, Segment, Slice};
 use crate::store::{ETag, ErrorKind, GetBody, GetRequest, Store, StoreError};
 use crate::sync::Ranked;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Blocks in one GET when reading ahead (4 MiB): long enough that the round trip does not count, short enough that
+/// Most blocks in one GET when reading ahead (4 MiB): long enough that the round trip does not count, short enough that
 /// several run side by side.
 pub(super) const CHUNK: u32 = (4 * 1024 * 1024 / BLOCK) as u32;
 /// Least memory for data that nobody has asked for yet; else half of the cache.
@@ -25,6 +25,8 @@ const ROOM_WAIT: Duration = Duration::from_secs(5);
 /// Least window of one reader, however many there are. With more than their share of what there is they would push out what
 /// others have not read yet.
 const LEAST_WINDOW: u64 = 128 << 10;
+/// Least requests of one reader.
+const LEAST_LANES: u64 = 4;
 
 /// Where the bytes of one version come from.
 #[derive(Clone, Debug)]
@@ -60,8 +62,8 @@ struct Ahead {
 }
 
 impl Ahead {
-    /// Counts a reader in this second; gives back the bytes that each reader may have ahead.
-    fn share(&self, reader: &mut ReadAhead) -> u64 {
+    /// Counts a reader in this second; gives back what each reader may have ahead.
+    fn share(&self, reader: &mut ReadAhead) -> Share {
         let second = self.since.elapsed().as_secs() + 1;
         let slot = &self.readers[(second % 2) as usize];
         if reader.count_second(second) {
@@ -73,7 +75,7 @@ impl Ahead {
             if slot >> 32 == second { slot & 0xffff_ffff } else { 0 }
         };
         let readers = number(second).max(number(second - 1)).max(1);
-        (self.bytes / readers).max(LEAST_WINDOW)
+        Share { bytes: (self.bytes / readers).max(LEAST_WINDOW), lanes: (LANES / readers).max(LEAST_LANES) }
     }
 }
 
@@ -139,20 +141,21 @@ impl Fetcher {
     ) {
         let want = {
             let mut reader = reader.lock();
-            let most = self.ahead.share(&mut reader);
-            reader.note(read, origin.size, most, waits)
+            let share = self.ahead.share(&mut reader);
+            reader.note(read, origin.size, share, waits)
         };
         for range in want.ranges(origin.size) {
-            let (from, until) = (range.start, self.ahead(origin, range));
+            let (from, until) = (range.start, self.ahead(origin, range, want.piece));
             if want.stride == 0 {
                 reader.lock().asked(from, until);
             }
         }
     }
 
-    /// Starts fetching what is missing of `range`, without waiting; as far as the memory for reading ahead reaches.
-    /// Gives back the offset up to which the bytes are here or coming.
-    fn ahead(&self, origin: &Origin, range: Range<u64>) -> u64 {
+    /// Starts fetching what is missing of `range` by requests of up to `piece` bytes, without waiting; as far as the memory
+    /// for reading ahead reaches. Gives back the offset up to which the bytes are here or coming.
+    fn ahead(&self, origin: &Origin, range: Range<u64>, piece: u64) -> u64 {
+        let piece = piece.div_ceil(BLOCK).max(1) as u32;
         let range = range.start.min(origin.size)..range.end.min(origin.size);
         let mut at = blocks_of(&range);
         while at.start < at.end {
@@ -160,7 +163,7 @@ impl Fetcher {
                 at.start += 1;
                 continue;
             }
-            let end = at.end.min(at.start.next_multiple_of(CHUNK).max(at.start + CHUNK / 2));
+            let end = at.end.min(at.start.next_multiple_of(piece).max(at.start + piece.div_ceil(2)));
             let Ok(permit) = self.ahead.blocks.clone().try_acquire_many_owned(end - at.start) else { break };
             let (_, runs) = self.cache.claim(&origin.id, at.start..end);
             let permit = Arc::new(permit);

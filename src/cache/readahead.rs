@@ -10,17 +10,28 @@ use std::ops::Range;
 
 /// First window of a reader that was found to be sequential.
 const FIRST: u64 = 1 << 20;
-/// Up to here the window doubles with each read. Beyond it grows only when the reader had to wait: then more bytes on
+/// Up to here the window grows with each read. Beyond it grows only when the reader had to wait: then more bytes on
 /// their way raise the throughput (the product of bandwidth and delay is larger than the window).
-const QUICK: u64 = 8 << 20;
+const QUICK: u64 = 16 << 20;
+/// A reader that has read so many windows without waiting could do with less.
+const CALM: u64 = 8;
+/// Requests that a large window is made of, if there is one reader. A connection may carry little, whatever all of them
+/// together carry.
+pub(super) const LANES: u64 = 64;
+/// Least bytes of one request.
+const PIECE: u64 = 1 << 20;
+/// The same for a large file, as long as its reader waits: it is not known yet what a connection carries.
+const LARGE_PIECE: u64 = 256 << 10;
+const LARGE: u64 = 16 << 20;
 /// The kernel's own read-ahead runs on several threads and may arrive out of order by this much.
 const SLACK: u64 = 4 << 20;
 /// A first read of this size or more tells of a program that copies; of any first read the kernel's read-ahead makes less.
 const BIG: u64 = SMALL;
 /// Streams of one handle.
 const STREAMS: usize = 8;
-/// Strides in a row before more are fetched.
-const PROVEN: u32 = 3;
+/// Strides in a row before more are fetched, and how many then.
+const PROVEN: u32 = 2;
+const FIRST_STRIDES: u32 = 8;
 
 /// One handle's reading so far.
 #[derive(Debug, Default)]
@@ -42,6 +53,8 @@ pub struct Want {
     pub stride: i64,
     /// How many ranges; 0: nothing.
     pub count: u32,
+    /// Most bytes of one request.
+    pub piece: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,6 +65,8 @@ struct Stream {
     asked: u64,
     /// Bytes to have on their way or unread; 0 as long as the stream has not proved to be sequential.
     window: u64,
+    /// Bytes read since it last had to wait, or since the window last changed.
+    calm: u64,
     /// Bytes before this offset have been reported as passed.
     passed: u64,
     /// Bytes before `front` that were left out, as far as later reads have not made up for it.
@@ -61,14 +76,24 @@ struct Stream {
     /// Its distance from the one before, and how often that was the same.
     stride: i64,
     strides: u32,
-    /// How many further strides were asked for.
+    /// How many further strides were asked for, and how many it shall be.
     strode: u32,
+    reach: u32,
+}
+
+/// What one of several readers may have on its way or unread.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// Bytes.
+    pub bytes: u64,
+    /// Requests.
+    pub lanes: u64,
 }
 
 impl ReadAhead {
-    /// Notes a read of an object of `size` bytes and says what to fetch ahead of it, at most `most` bytes. `waits`: what it
-    /// wants is not in memory.
-    pub fn note(&mut self, read: &Range<u64>, size: u64, most: u64, waits: bool) -> Want {
+    /// Notes a read of an object of `size` bytes and says what to fetch ahead of it, as far as its share reaches. `waits`:
+    /// what it wants is not in memory.
+    pub fn note(&mut self, read: &Range<u64>, size: u64, share: Share, waits: bool) -> Want {
         let found = self.streams.iter().rposition(|stream| stream.goes_on(read));
         let found = found.or_else(|| self.streams.iter().rposition(|stream| stream.strides_to(read)));
         let mut stream = match found {
@@ -85,9 +110,9 @@ impl ReadAhead {
         };
         let is_first = found.is_none();
         let want = if is_first || stream.goes_on(read) {
-            stream.advance(read, size, most, waits, is_first)
+            stream.advance(read, size, share, waits, is_first)
         } else {
-            stream.stride_on(read, size, most)
+            stream.stride_on(read, size, share, waits)
         };
         self.streams.push(stream);
         want
@@ -135,7 +160,7 @@ impl Stream {
         self.stride != 0 && self.last.checked_add_signed(self.stride) == Some(read.start)
     }
 
-    fn advance(&mut self, read: &Range<u64>, size: u64, most: u64, waits: bool, is_first: bool) -> Want {
+    fn advance(&mut self, read: &Range<u64>, size: u64, share: Share, waits: bool, is_first: bool) -> Want {
         let before = std::mem::replace(&mut self.last, read.start);
         self.missed = if read.end <= self.front {
             self.missed.saturating_sub(read.end - read.start)
@@ -148,49 +173,81 @@ impl Stream {
             *self = Stream::at(read.end, read.start, stride);
             return Want::default();
         }
+        // What the program waits for is asked for in the same pieces as what it will want next.
+        self.asked = self.asked.max(if waits { read.start } else { read.end });
         if read.end > self.front {
+            let new = read.end - self.front;
             self.front = read.end;
             let proved = !is_first || (read.start == 0 && read.end - read.start >= BIG);
-            if self.window == 0 && proved {
-                self.window = FIRST;
-            } else if self.window > 0 && (self.window < QUICK || waits) {
-                self.window *= 2;
+            match self.window {
+                0 if proved => self.window = FIRST,
+                0 => {}
+                // One that leaves bytes out is perhaps not sequential at all.
+                _ if self.missed == 0 => self.adapt(new, waits),
+                _ => {}
             }
-            self.window = self.window.min(most);
+            self.window = self.window.min(share.bytes);
         }
-        self.asked = self.asked.max(self.front);
+        let piece = self.piece(size, share.lanes);
         let mut target = self.front.saturating_add(self.window).min(size);
         if target < size && self.window >= QUICK {
             // So that whole requests come of it.
-            target -= target % (u64::from(CHUNK) * BLOCK);
+            target -= target % piece;
         }
-        // Ask in large pieces: wait until half of the window has been used up.
-        let worth = target.saturating_sub(self.asked) >= self.window / 2 || (target == size && self.asked < size);
+        let worth = target.saturating_sub(self.asked) >= piece || (target == size && self.asked < size);
         if self.window == 0 || !worth {
             return Want::default();
         }
-        Want { start: self.asked, end: target, stride: 0, count: 1 }
+        Want { start: self.asked, end: target, stride: 0, count: 1, piece }
     }
 
-    fn stride_on(&mut self, read: &Range<u64>, size: u64, most: u64) -> Want {
+    /// The window grows while the reader waits, and shrinks when it has not waited for long.
+    fn adapt(&mut self, new: u64, waits: bool) {
+        self.calm = if waits { 0 } else { self.calm + new };
+        if self.window < QUICK {
+            self.window *= if waits { 4 } else { 2 };
+        } else if waits {
+            self.window *= 2;
+        } else if self.calm >= CALM * self.window {
+            (self.window, self.calm) = ((self.window / 2).max(QUICK), 0);
+        }
+    }
+
+    /// How large its requests are: so that many are on their way in what the window holds. A power of two, as segments are.
+    fn piece(&self, size: u64, lanes: u64) -> u64 {
+        let least = if size >= LARGE && self.calm < QUICK { LARGE_PIECE } else { PIECE };
+        let piece = (self.window / lanes).clamp(least, u64::from(CHUNK) * BLOCK).min(self.window / 2).max(BLOCK);
+        1 << piece.ilog2()
+    }
+
+    fn stride_on(&mut self, read: &Range<u64>, size: u64, share: Share, waits: bool) -> Want {
         (self.last, self.front) = (read.start, read.end);
         self.strides += 1;
         self.strode = self.strode.saturating_sub(1);
+        if self.strides < PROVEN {
+            return Want::default();
+        }
         let len = read.end - read.start;
         // What one stride costs: whole blocks.
         let costs = len.next_multiple_of(BLOCK) + BLOCK;
-        let ahead = self.strides.min((most / costs).max(1) as u32).min(64);
-        // As with a window: refill when half is used up.
-        if self.strides < PROVEN || self.strode > ahead / 2 {
+        self.reach = match self.reach {
+            0 => FIRST_STRIDES,
+            // As with a window.
+            reach if waits => reach * 4,
+            reach => reach,
+        };
+        self.reach = self.reach.min((share.bytes / costs).clamp(1, LANES) as u32);
+        // Several at a time, yet so that most are always on their way.
+        if self.strode > self.reach - self.reach / 8 {
             return Want::default();
         }
-        let (from, count) = (self.strode + 1, ahead - self.strode);
+        let (from, count) = (self.strode + 1, self.reach - self.strode);
         let Some(start) = read.start.checked_add_signed(self.stride * i64::from(from)) else { return Want::default() };
         if start >= size {
             return Want::default();
         }
-        self.strode = ahead;
-        Want { start, end: start + len, stride: self.stride, count }
+        self.strode = self.reach;
+        Want { start, end: start + len, stride: self.stride, count, piece: len }
     }
 }
 

@@ -1,5 +1,6 @@
 use super::blocks::{OVERHEAD, blocks_of, cut};
 use super::fetch::Filling;
+use super::readahead::Share;
 use super::slice::{Segment, Slice};
 use super::*;
 use crate::store::ETag;
@@ -115,11 +116,12 @@ fn ranges_touch_the_right_blocks() {
 #[test]
 fn a_sequential_reader_leaves_behind_what_it_has_read() {
     let size = 1 << 30;
+    let share = Share { bytes: 32 << 20, lanes: 64 };
     let mut reader = ReadAhead::default();
     let mut left = 0;
     for n in 0..1024 {
         let read = n << 20..(n + 1) << 20;
-        reader.note(&read, size, 32 << 20, false);
+        reader.note(&read, size, share, false);
         let passed = reader.passed();
         if !passed.is_empty() {
             assert_eq!(passed.start, left, "nothing is left out");
@@ -128,7 +130,7 @@ fn a_sequential_reader_leaves_behind_what_it_has_read() {
         assert!(left <= read.start, "not what the kernel may still ask for");
     }
     assert!(left >= size - (16 << 20));
-    reader.note(&(5000..6000), size, 32 << 20, false);
+    reader.note(&(5000..6000), size, share, false);
     assert!(reader.passed().is_empty());
     let cache = BlockCache::new(64 * BLOCK);
     for block in 0..4 {

@@ -6,6 +6,7 @@
 //! `fs::commit`. What could not be stored is written down ([`Record`], [`Lost`]) for after the daemon's end.
 
 mod extents;
+mod lanes;
 pub mod lost;
 mod plan;
 mod record;
@@ -13,6 +14,7 @@ mod scratch;
 mod stream;
 
 pub use extents::{Extents, Source};
+pub use lanes::{Lanes, Writer};
 pub use lost::Lost;
 pub use plan::{Growth, How, Limits, PartPlan, Plan, PlanError, part_range, part_size, plan};
 pub use record::{About, Record};

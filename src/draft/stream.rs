@@ -1,8 +1,9 @@
 //! The multipart upload of a file that is written in sequence: parts go up while the program still writes.
 
+use super::Writer;
 use crate::store::PartDone;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::{Notify, OnceCell};
 
 /// An upload under way. Its parts cover `0..part_range(next).start` without a gap.
@@ -20,6 +21,8 @@ pub struct Stream {
     pub next: u32,
     /// Rung whenever a part's state changes.
     pub changed: Arc<Notify>,
+    /// Held by its parts that are on their way.
+    pub writer: Weak<Writer>,
 }
 
 /// How far a part is.
@@ -36,8 +39,8 @@ pub enum PartState {
 impl Stream {
     /// An upload that is about to begin.
     pub fn new(key: String, meta_changes: u64) -> Stream {
-        let upload = Arc::new(OnceCell::new());
-        Stream { key, upload, meta_changes, parts: BTreeMap::new(), next: 1, changed: Arc::new(Notify::new()) }
+        let (upload, changed) = (Arc::new(OnceCell::new()), Arc::new(Notify::new()));
+        Stream { key, upload, meta_changes, parts: BTreeMap::new(), next: 1, changed, writer: Weak::new() }
     }
 
     /// Parts on their way.

@@ -68,7 +68,7 @@ pub use crate::draft::lost as found;
 pub use crate::store::{BOUNDS_MS, class_of};
 
 use crate::cache::{BlockCache, Fetcher, Identity, Origin};
-use crate::draft::{Base, Room};
+use crate::draft::{Base, Lanes, Room};
 use crate::inode::{Inode, Marker, Object, State, Table};
 use crate::meta::{self, Attrs, Kind, Time};
 use crate::names::Name;
@@ -77,11 +77,11 @@ use crate::sync::{DIRTY, LEAF, Ranked};
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime};
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::RwLock;
 
 /// Requests that one operation may have in flight when it walks over many keys.
 const WIDE: usize = 32;
-/// Parts on their way at the same time, over all files.
+/// Parts that one operation copies or sends side by side.
 const PARTS: usize = 12;
 
 /// A mounted bucket.
@@ -106,7 +106,7 @@ pub struct Fs {
     /// Held for reading by whatever turns a name into a key and uses it for a write, for writing by the renaming of a
     /// directory: then no key below it may be in use.
     tree: RwLock<()>,
-    parts: Arc<Semaphore>,
+    lanes: Arc<Lanes>,
     heads: statahead::Heads,
     uploads: uploads::Uploads,
     space: Ranked<LEAF, statfs::Known>,
@@ -126,14 +126,14 @@ pub struct Fs {
 struct House {
     table: Arc<Table>,
     fetch: Fetcher,
-    parts: Arc<Semaphore>,
+    lanes: Arc<Lanes>,
 }
 
 impl House {
     fn new(table: Table, options: &Options, store: &Store) -> House {
         let (table, cache) = (Arc::new(table), BlockCache::new(options.cache_size));
         background::start_sweeping(&table, &cache);
-        House { table, fetch: Fetcher::new(cache, store.clone()), parts: Arc::new(Semaphore::new(PARTS)) }
+        House { table, fetch: Fetcher::new(cache, store.clone()), lanes: Arc::default() }
     }
 }
 
@@ -190,7 +190,7 @@ impl Fs {
             handles: handle::Handles::default(),
             dirty: Ranked::new(HashMap::new()),
             tree: RwLock::new(()),
-            parts: house.parts,
+            lanes: house.lanes,
             heads: statahead::Heads::default(),
             uploads: uploads::Uploads::default(),
             space: Ranked::new(Fs::first_space(asked, &info)),

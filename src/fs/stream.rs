@@ -1,26 +1,27 @@
 //! The multipart upload of a sequential writer: handing out parts while the program still writes.
 
-use super::{Fs, FsError, PARTS, Result};
-use crate::draft::{Draft, Limits, PartState, Source, Stream, part_range};
+use super::{Fs, FsError, Result};
+use crate::draft::{Draft, Limits, PartState, Source, Stream, Writer, part_range};
 use crate::inode::{Inode, State};
 use crate::store::{Body, PartDone, Segment};
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::{Notify, OnceCell};
 
-/// Parts of one file on their way (and so in the scratch space) before its writer waits.
-const SENDING: usize = 8;
-
 impl Fs {
     /// The bell to wait for if this draft has enough parts on their way.
     pub(super) fn too_many_parts(&self, draft: &Draft) -> Option<Arc<Notify>> {
-        draft.stream.as_ref().filter(|stream| stream.sending() >= SENDING).map(|stream| stream.changed.clone())
+        draft
+            .stream
+            .as_ref()
+            .filter(|stream| stream.sending() >= self.lanes.share())
+            .map(|stream| stream.changed.clone())
     }
 
     /// The bell of a part of this draft, or of any other (which does not ring here), that is on its way.
     pub(super) fn part_on_its_way(&self, draft: &Draft) -> Option<Arc<Notify>> {
         let own = draft.stream.as_ref().filter(|stream| stream.sending() > 0).map(|stream| stream.changed.clone());
-        own.or_else(|| (self.parts.available_permits() < PARTS).then(Default::default))
+        own.or_else(|| (!self.lanes.are_free()).then(Default::default))
     }
 
     /// Hands out the parts that a sequential writer has filled.
@@ -51,7 +52,8 @@ impl Fs {
             stream.next = number + 1;
             draft.extents.set(range.clone(), Source::Part(number));
             let (fs, inode, upload) = (self.clone(), inode.clone(), stream.upload.clone());
-            tokio::spawn(async move { fs.send_part(inode, upload, number, range, segments).await });
+            let writer = self.lanes.count(&mut stream.writer);
+            tokio::spawn(async move { fs.send_part(inode, upload, number, range, segments, writer).await });
         }
     }
 
@@ -62,10 +64,11 @@ impl Fs {
         number: u32,
         range: Range<u64>,
         segments: Vec<Segment>,
+        _writer: Arc<Writer>,
     ) {
-        let sent = match self.parts.clone().acquire_owned().await {
-            Ok(_permit) => self.send_part_now(&inode, &upload, number, segments).await,
-            Err(_) => Err(FsError::internal()),
+        let sent = match self.lanes.enter().await {
+            Some(_lane) => self.send_part_now(&inode, &upload, number, segments).await,
+            None => Err(FsError::internal()),
         };
         let mut state = inode.state();
         let Some(draft) = state.draft.as_mut() else { return };

@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
-const PIECE: u64 = 1 << 20;
+/// What of a file is in memory for each body that is being sent.
+const PIECE: u64 = 256 << 10;
 pub(super) static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
 
 /// What is left of a body that is gone through from its front.

@@ -3,10 +3,11 @@ use super::*;
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 1 << 30;
 const MOST: u64 = 64 * MIB;
+const ALONE: Share = Share { bytes: MOST, lanes: LANES };
 
 /// Reads and does what is asked for; gives back the bytes fetched.
 fn read(ahead: &mut ReadAhead, start: u64, len: u64, waits: bool) -> u64 {
-    let want = ahead.note(&(start..start + len), SIZE, MOST, waits);
+    let want = ahead.note(&(start..start + len), SIZE, ALONE, waits);
     let mut bytes = 0;
     for range in want.ranges(SIZE) {
         bytes += range.end - range.start;
@@ -82,7 +83,7 @@ fn strides_are_followed_in_both_directions() {
                 break;
             };
             hits += u32::from(known.contains(&start));
-            let want = ahead.note(&(start..start + 4096), SIZE, MOST, true);
+            let want = ahead.note(&(start..start + 4096), SIZE, ALONE, true);
             for range in want.ranges(SIZE) {
                 fetched += range.end - range.start;
                 assert_eq!(range.end - range.start, 4096);
@@ -99,4 +100,41 @@ fn a_stream_with_large_holes_becomes_a_stride() {
     let mut ahead = ReadAhead::default();
     let fetched: u64 = (0..200).map(|n| read(&mut ahead, n * MIB, BIG, true)).sum();
     assert!(fetched < 64 * MIB, "{fetched}");
+}
+
+#[test]
+fn a_window_that_is_not_needed_shrinks() {
+    let mut ahead = ReadAhead::default();
+    let mut at = 0;
+    while at < 256 * MIB {
+        read(&mut ahead, at, BIG, true);
+        at += BIG;
+    }
+    let window = |ahead: &ReadAhead| ahead.streams[0].window;
+    assert_eq!(window(&ahead), MOST);
+    while at < SIZE {
+        read(&mut ahead, at, BIG, false);
+        at += BIG;
+    }
+    assert_eq!(window(&ahead), QUICK, "after eight windows of 64 MiB and eight of 32");
+}
+
+#[test]
+fn a_large_window_is_many_requests() {
+    let mut ahead = ReadAhead::default();
+    let first = ahead.note(&(0..MIB), SIZE, ALONE, true);
+    assert_eq!((first.start, first.end, first.piece), (0, 2 * MIB, LARGE_PIECE), "with what the program waits for");
+    let small = ReadAhead::default().note(&(0..MIB), 2 * MIB, ALONE, true);
+    assert_eq!((small.start, small.end), (0, 2 * MIB));
+    assert!(small.piece > LARGE_PIECE, "a file of two MiB is not worth eight requests");
+    ahead.asked(first.start, first.end);
+    let mut last = first;
+    for n in 1..200 {
+        let want = ahead.note(&(n * MIB..(n + 1) * MIB), SIZE, ALONE, true);
+        if want.count > 0 {
+            ahead.asked(want.start, want.end);
+            last = want;
+        }
+    }
+    assert_eq!(last.piece, MOST / LANES);
 }
