@@ -105,11 +105,17 @@ fn c_string(bytes: &[u8]) -> io::Result<CString> {
 /// Blocks that arrive in one transfer share a buffer, so that a read over several of them is one slice and needs no
 /// copy. Safe Rust cannot lend the front of a buffer while its back is being written.
 pub struct Slab {
-    /// The allocation of a `Vec<u8>` whose capacity is `allocated`.
-    bytes: NonNull<u8>,
-    allocated: usize,
+    memory: Memory,
     capacity: usize,
     filled: AtomicUsize,
+}
+
+/// Bytes that nobody else has: where they are, and how many.
+struct Memory {
+    at: NonNull<u8>,
+    len: usize,
+    /// A mapping of its own; else it is a `Vec` of this capacity.
+    mapped: bool,
 }
 
 // SAFETY: bytes before `filled` are initialised and never written again; bytes from there on are touched by the only
@@ -118,16 +124,64 @@ unsafe impl Sync for Slab {}
 // SAFETY: it owns plain bytes.
 unsafe impl Send for Slab {}
 
-/// Slabs of this size are used again: the kernel clears each page of fresh memory, which took half of the time of
-/// reading a large file.
-const POOLED: usize = 1 << 20;
-/// So many wait for their next use.
-const SPARES: usize = 8;
+/// Slabs of at least this size have mappings of their own: they come and go in any order, and an allocator that puts several
+/// side by side keeps the memory of all while one of them lives (measured: 450 MiB for 256).
+const MAPPED: usize = 128 << 10;
+/// Slabs of these sizes are used again: the kernel clears each page of fresh memory, which took half of the time of
+/// reading a large file. So many bytes of each size wait for their next use.
+const POOLED: [usize; 4] = [1 << 20, 512 << 10, 256 << 10, 128 << 10];
+const SPARE: usize = 4 << 20;
 
-static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+static SPARES: [Mutex<Vec<Memory>>; POOLED.len()] = [const { Mutex::new(Vec::new()) }; POOLED.len()];
 
-fn spares() -> MutexGuard<'static, Vec<Vec<u8>>> {
-    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+/// Bytes of all that waits for its next use.
+static SPARE_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of slabs that nobody uses at the moment.
+pub fn spare_bytes() -> u64 {
+    SPARE_BYTES.load(Ordering::Relaxed) as u64
+}
+
+fn spares(len: usize) -> Option<MutexGuard<'static, Vec<Memory>>> {
+    let pool = POOLED.iter().position(|pooled| *pooled == len)?;
+    Some(SPARES[pool].lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+// SAFETY: it owns plain bytes.
+unsafe impl Send for Memory {}
+
+impl Memory {
+    fn new(len: usize) -> Memory {
+        if len >= MAPPED {
+            // SAFETY: a new anonymous mapping, at an address that the kernel chooses.
+            let at = unsafe {
+                let protection = libc::PROT_READ | libc::PROT_WRITE;
+                libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+            };
+            if at != libc::MAP_FAILED
+                && let Some(at) = NonNull::new(at.cast())
+            {
+                return Memory { at, len, mapped: true };
+            }
+        }
+        // Small, or there are as many mappings as a process may have.
+        let mut bytes = ManuallyDrop::new(Vec::<u8>::with_capacity(len));
+        // SAFETY: the pointer of a Vec is never null.
+        let at = unsafe { NonNull::new_unchecked(bytes.as_mut_ptr()) };
+        Memory { at, len: bytes.capacity(), mapped: false }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if self.mapped {
+            // SAFETY: a mapping of this length that nobody else ends.
+            unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
+        } else {
+            // SAFETY: made by a Vec of this capacity; nobody else frees it.
+            drop(unsafe { Vec::from_raw_parts(self.at.as_ptr(), 0, self.len) });
+        }
+    }
 }
 
 /// The one who may fill a [`Slab`].
@@ -137,12 +191,12 @@ pub struct SlabWriter(Arc<Slab>);
 impl Slab {
     /// An empty buffer for `capacity` bytes, and its writer.
     pub fn with_capacity(capacity: usize) -> (Arc<Slab>, SlabWriter) {
-        let spare = if capacity == POOLED { spares().pop() } else { None };
-        let mut bytes = ManuallyDrop::new(spare.unwrap_or_else(|| Vec::with_capacity(capacity)));
-        // SAFETY: the pointer of a Vec is never null. Drop gives it back with the very capacity that the Vec has.
-        let bytes_at = unsafe { NonNull::new_unchecked(bytes.as_mut_ptr()) };
-        let slab =
-            Arc::new(Slab { bytes: bytes_at, allocated: bytes.capacity(), capacity, filled: AtomicUsize::new(0) });
+        let spare = spares(capacity).and_then(|mut spares| spares.pop());
+        if spare.is_some() {
+            SPARE_BYTES.fetch_sub(capacity, Ordering::Relaxed);
+        }
+        let memory = spare.unwrap_or_else(|| Memory::new(capacity));
+        let slab = Arc::new(Slab { memory, capacity, filled: AtomicUsize::new(0) });
         (slab.clone(), SlabWriter(slab))
     }
 
@@ -156,17 +210,19 @@ impl Slab {
         let end = range.end.min(self.filled.load(Ordering::Acquire));
         let start = range.start.min(end);
         // SAFETY: `start..end` lies before `filled`: initialised, and never written again while `self` lives.
-        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().add(start), end - start) }
+        unsafe { std::slice::from_raw_parts(self.memory.at.as_ptr().add(start), end - start) }
     }
 }
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        // SAFETY: made by a Vec of this capacity; nobody else frees it.
-        let bytes: Vec<u8> = unsafe { Vec::from_raw_parts(self.bytes.as_ptr(), 0, self.allocated) };
-        let mut spares = spares();
-        if self.capacity == POOLED && spares.len() < SPARES {
-            spares.push(bytes);
+        if let Some(mut spares) = spares(self.capacity)
+            && spares.len() < SPARE / self.capacity
+        {
+            let none = Memory { at: NonNull::dangling(), len: 0, mapped: false };
+            // Under the lock, as what takes it out again comes after.
+            SPARE_BYTES.fetch_add(self.capacity, Ordering::Relaxed);
+            spares.push(std::mem::replace(&mut self.memory, none));
         }
     }
 }
@@ -185,7 +241,7 @@ impl SlabWriter {
         let len = data.len().min(slab.capacity - at);
         // SAFETY: `at..at + len` lies inside the buffer and behind `filled`, where nobody reads; this is the only
         // writer, borrowed mutably. `data` cannot overlap it: no slice of these bytes has been lent yet.
-        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), slab.bytes.as_ptr().add(at), len) };
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), slab.memory.at.as_ptr().add(at), len) };
         slab.filled.store(at + len, Ordering::Release);
         len
     }

@@ -88,7 +88,8 @@ impl Fetcher {
     /// A fetcher over a cache and a store.
     pub fn new(cache: Arc<BlockCache>, store: Store) -> Fetcher {
         let bytes = (cache.capacity() / 2).max(LEAST_AHEAD);
-        let blocks = Arc::new(Semaphore::new((bytes / BLOCK) as usize));
+        // More than all shares together: who finds nothing left falls behind for good.
+        let blocks = Arc::new(Semaphore::new((bytes * 5 / 4 / BLOCK) as usize));
         let ahead = Ahead { blocks, bytes, since: Instant::now(), readers: Default::default() };
         let wanted = Arc::new(Semaphore::new(wanted(cache.capacity()) as usize));
         Fetcher { cache, store, ahead: Arc::new(ahead), wanted }
@@ -163,7 +164,7 @@ impl Fetcher {
                 at.start += 1;
                 continue;
             }
-            let end = at.end.min(at.start.next_multiple_of(piece).max(at.start + piece.div_ceil(2)));
+            let end = at.end.min((at.start + 1).next_multiple_of(piece).max(at.start + piece.div_ceil(2)));
             let Ok(permit) = self.ahead.blocks.clone().try_acquire_many_owned(end - at.start) else { break };
             let (_, runs) = self.cache.claim(&origin.id, at.start..end);
             let permit = Arc::new(permit);
@@ -192,6 +193,7 @@ impl Fetcher {
         let (cache, store) = (self.cache.clone(), self.store.clone());
         tokio::spawn(async move {
             let _permit = permit;
+            let _buffer = Buffer::of(&cache.alive);
             let range = u64::from(run.blocks.start) * BLOCK..(u64::from(run.blocks.end) * BLOCK).min(origin.size);
             let request = GetRequest { range: Some(range), if_match: Some(origin.etag.clone()), if_none_match: None };
             match store.get(&origin.key, request).await {
@@ -231,6 +233,22 @@ async fn receive(cache: &BlockCache, id: &Arc<Identity>, run: Run, mut body: Get
     };
     for (number, landing) in landings {
         cache.give_up(id, number, landing, &failed);
+    }
+}
+
+/// What a transfer costs beside the blocks that it brings: the connection's buffer.
+struct Buffer(Arc<AtomicU64>);
+
+impl Buffer {
+    fn of(alive: &Arc<AtomicU64>) -> Buffer {
+        alive.fetch_add(crate::store::READ_BUFFER, Ordering::Relaxed);
+        Buffer(alive.clone())
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.0.fetch_sub(crate::store::READ_BUFFER, Ordering::Relaxed);
     }
 }
 

@@ -120,7 +120,8 @@ impl ReadAhead {
 
     /// Notes that this second has been counted as one with a sequential reader; false: it has been before.
     pub(super) fn count_second(&mut self, second: u64) -> bool {
-        let sequential = self.streams.last().is_some_and(|stream| stream.window > 0);
+        // A new one may be: shares that are too large at first are not given back soon.
+        let sequential = self.streams.last().is_none_or(|stream| stream.window > 0);
         sequential && std::mem::replace(&mut self.counted, second) != second
     }
 

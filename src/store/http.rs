@@ -29,8 +29,8 @@ use std::time::Duration;
 /// Less than the usual keep-alive time of servers and load balancers.
 const IDLE: Duration = Duration::from_secs(25);
 /// Big frames are fewer wake-ups per byte of a download; still bigger ones come from fresh memory each time, whose
-/// clearing costs more.
-const READ_BUFFER: usize = 256 << 10;
+/// clearing costs more. Each connection that reads has one.
+pub const READ_BUFFER: u64 = 128 << 10;
 
 type Client = legacy::Client<HttpsConnector<Dial>, SdkBody>;
 
@@ -84,7 +84,7 @@ impl HttpService {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(config.max_connections.max(1))
-            .http1_max_buf_size(READ_BUFFER)
+            .http1_max_buf_size(READ_BUFFER as usize)
             .build(connector.enable_http1().wrap_connector(dial));
         let service = HttpService { client, gateways, proxy_auth, host, scheme };
         if let Some(gateways) = &service.gateways {

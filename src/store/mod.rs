@@ -49,6 +49,7 @@ pub use body::{Body, Segment};
 pub use config::{CredentialSource, Credentials, Network, Proxies, StoreConfig};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
+pub use http::READ_BUFFER;
 pub use limits::RequestCounts;
 pub use meter::{BOUNDS_MS, Metered, OpStats, Trouble, class_of};
 pub use multipart::CopySource;
