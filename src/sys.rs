@@ -130,17 +130,9 @@ const MAPPED: usize = 128 << 10;
 /// Slabs of these sizes are used again: the kernel clears each page of fresh memory, which took half of the time of
 /// reading a large file. So many bytes of each size wait for their next use.
 const POOLED: [usize; 4] = [1 << 20, 512 << 10, 256 << 10, 128 << 10];
-const SPARE: usize = 4 << 20;
+const SPARE: usize = 2 << 20;
 
 static SPARES: [Mutex<Vec<Memory>>; POOLED.len()] = [const { Mutex::new(Vec::new()) }; POOLED.len()];
-
-/// Bytes of all that waits for its next use.
-static SPARE_BYTES: AtomicUsize = AtomicUsize::new(0);
-
-/// Bytes of slabs that nobody uses at the moment.
-pub fn spare_bytes() -> u64 {
-    SPARE_BYTES.load(Ordering::Relaxed) as u64
-}
 
 fn spares(len: usize) -> Option<MutexGuard<'static, Vec<Memory>>> {
     let pool = POOLED.iter().position(|pooled| *pooled == len)?;
@@ -192,9 +184,6 @@ impl Slab {
     /// An empty buffer for `capacity` bytes, and its writer.
     pub fn with_capacity(capacity: usize) -> (Arc<Slab>, SlabWriter) {
         let spare = spares(capacity).and_then(|mut spares| spares.pop());
-        if spare.is_some() {
-            SPARE_BYTES.fetch_sub(capacity, Ordering::Relaxed);
-        }
         let memory = spare.unwrap_or_else(|| Memory::new(capacity));
         let slab = Arc::new(Slab { memory, capacity, filled: AtomicUsize::new(0) });
         (slab.clone(), SlabWriter(slab))
@@ -220,8 +209,6 @@ impl Drop for Slab {
             && spares.len() < SPARE / self.capacity
         {
             let none = Memory { at: NonNull::dangling(), len: 0, mapped: false };
-            // Under the lock, as what takes it out again comes after.
-            SPARE_BYTES.fetch_add(self.capacity, Ordering::Relaxed);
             spares.push(std::mem::replace(&mut self.memory, none));
         }
     }

@@ -126,7 +126,7 @@ impl BlockCache {
     fn fit(&self, inner: &mut Inner) {
         let taken = |inner: &Inner| {
             let blocks = inner.blocks.len() as u64 * OVERHEAD;
-            self.alive.load(Ordering::Relaxed) + crate::sys::spare_bytes() + blocks + self.lent()
+            self.alive.load(Ordering::Relaxed) + blocks + self.lent()
         };
         while taken(inner) > self.capacity {
             let Some((_, old)) = inner.blocks.pop_lru() else { break };

@@ -9,6 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const LANES: usize = 64;
 /// Every file may have so many, whatever the others have.
 const LEAST: usize = 2;
+/// More bytes of one file do not wait side by side, if these are at least so many parts: local disk has to hold them.
+const MOST_BYTES: u64 = 1 << 30;
+const FEW: usize = 8;
 
 /// The ways of all files.
 #[derive(Debug)]
@@ -28,9 +31,10 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// Parts that one file may have on their way or waiting for it.
-    pub fn share(&self) -> usize {
-        (LANES / self.writers.load(Ordering::Relaxed).max(1)).max(LEAST)
+    /// Parts of this size that one file may have on their way or waiting for it.
+    pub fn share(&self, part: u64) -> usize {
+        let room = ((MOST_BYTES / part.max(1)) as usize).clamp(FEW, LANES);
+        (LANES / self.writers.load(Ordering::Relaxed).max(1)).clamp(LEAST, room)
     }
 
     /// No part is on its way.
@@ -68,19 +72,25 @@ mod tests {
     #[test]
     fn files_share_the_lanes_while_they_have_parts_on_their_way() {
         let (lanes, mut one, mut other) = (Lanes::default(), Weak::new(), Weak::new());
-        assert_eq!(lanes.share(), LANES);
+        assert_eq!(lanes.share(8 << 20), LANES);
         let first = [lanes.count(&mut one), lanes.count(&mut one)];
-        assert_eq!(lanes.share(), LANES, "one file has all of them");
+        assert_eq!(lanes.share(8 << 20), LANES, "one file has all of them");
         let second = lanes.count(&mut other);
-        assert_eq!(lanes.share(), LANES / 2);
+        assert_eq!(lanes.share(8 << 20), LANES / 2);
         let crowd: Vec<_> = (0..100).map(|_| lanes.count(&mut Weak::new())).collect();
-        assert_eq!(lanes.share(), LEAST);
+        assert_eq!(lanes.share(8 << 20), LEAST);
         drop((first, crowd));
-        assert_eq!(lanes.share(), LANES);
+        assert_eq!(lanes.share(8 << 20), LANES);
         let again = lanes.count(&mut one);
-        assert_eq!(lanes.share(), LANES / 2);
+        assert_eq!(lanes.share(8 << 20), LANES / 2);
         drop((again, second));
-        assert_eq!(lanes.share(), LANES);
+        assert_eq!(lanes.share(8 << 20), LANES);
+    }
+
+    #[test]
+    fn large_parts_are_fewer() {
+        let lanes = Lanes::default();
+        assert_eq!([8, 32, 128, 512, 2048].map(|mib| lanes.share(mib << 20)), [64, 32, 8, 8, 8]);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The multipart upload of a sequential writer: handing out parts while the program still writes.
 
 use super::{Fs, FsError, Result};
-use crate::draft::{Draft, Limits, PartState, Source, Stream, Writer, part_range};
+use crate::draft::{Draft, Limits, PartState, Source, Stream, Writer, part_range, part_size};
 use crate::inode::{Inode, State};
 use crate::store::{Body, PartDone, Segment};
 use std::ops::Range;
@@ -11,11 +11,8 @@ use tokio::sync::{Notify, OnceCell};
 impl Fs {
     /// The bell to wait for if this draft has enough parts on their way.
     pub(super) fn too_many_parts(&self, draft: &Draft) -> Option<Arc<Notify>> {
-        draft
-            .stream
-            .as_ref()
-            .filter(|stream| stream.sending() >= self.lanes.share())
-            .map(|stream| stream.changed.clone())
+        let full = |stream: &&Stream| stream.sending() >= self.lanes.share(part_size(stream.next));
+        draft.stream.as_ref().filter(full).map(|stream| stream.changed.clone())
     }
 
     /// The bell of a part of this draft, or of any other (which does not ring here), that is on its way.

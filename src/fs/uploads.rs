@@ -50,6 +50,11 @@ enum What {
         /// When its completion was asked for, in seconds since 1970.
         completing: Option<u64>,
     },
+    /// An upload that is being begun: its id is not known yet.
+    Beginning {
+        /// Since when, in seconds since 1970.
+        since: u64,
+    },
     /// An object under a hidden key.
     Hidden,
     /// Objects and uploads that find out what the service honours: their keys begin with this one.
@@ -59,9 +64,19 @@ enum What {
 impl Fs {
     /// Begins an upload.
     pub(super) async fn create_upload(&self, key: &str, with: &WriteHeaders) -> Result<String> {
-        let id = self.store.create_upload(key, with).await?;
-        self.note_one(&id, key, What::Upload { id: id.clone(), completing: None });
-        Ok(id)
+        let beginning = format!("beginning-{:032x}", fastrand::u128(..));
+        self.note_one(&beginning, key, What::Beginning { since: seconds() });
+        let begun = self.store.create_upload(key, with).await;
+        let upload = begun.as_ref().ok().map(|id| self.note_of(key, What::Upload { id: id.clone(), completing: None }));
+        // Without an answer it may have been begun.
+        let answered = begun.as_ref().err().is_none_or(|error| error.status.is_some());
+        self.note(|running| {
+            if answered {
+                running.remove(&beginning);
+            }
+            running.extend(begun.iter().cloned().zip(upload));
+        });
+        begun
     }
 
     /// Completes an upload.
@@ -116,9 +131,13 @@ impl Fs {
         });
     }
 
-    fn note_one(&self, name: &str, key: &str, what: What) {
+    fn note_of(&self, key: &str, what: What) -> Note {
         let (endpoint, bucket) = (self.store.endpoint().to_owned(), self.bucket.to_string());
-        let note = Note { endpoint, bucket, key: key.to_owned(), what };
+        Note { endpoint, bucket, key: key.to_owned(), what }
+    }
+
+    fn note_one(&self, name: &str, key: &str, what: What) {
+        let note = self.note_of(key, what);
         self.note(|running| drop(running.insert(name.to_owned(), note)));
     }
 
@@ -197,6 +216,10 @@ async fn gone(store: &Store, bucket: &str, note: &Note) -> bool {
             return false;
         }
         What::Upload { id, .. } => (store.abort_upload(&note.key, id).await, "upload"),
+        What::Beginning { since } => {
+            let at = UNIX_EPOCH + Duration::from_secs(*since);
+            (store.abort_begun(&note.key, at).await, "upload that was being begun")
+        }
         What::Hidden => (store.delete(&note.key).await, "hidden object"),
         What::Probes => match remove_probes(store, &note.key).await {
             Ok(0) => return true,

@@ -3,10 +3,13 @@
 use super::exchange::Extra;
 use super::retry::ASKING;
 use super::{PendingUpload, Result, Store};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The service tells times in seconds.
 const GRAIN: Duration = Duration::from_secs(2);
+
+/// The service's clock and ours differ by less, and a beginning takes no longer.
+const ABOUT: Duration = Duration::from_secs(300);
 
 impl Store {
     /// Aborts what earlier attempts to begin an upload of `key` may have begun, the first of them at `since`; `ours` is the
@@ -30,6 +33,19 @@ impl Store {
         if let Err(error) = aborted.await {
             tracing::warn!(key, %error, "an upload that was begun without an answer may stay at the service");
         }
+    }
+
+    /// Aborts what a daemon that is gone may have begun for `key` at about `at`, without having learnt its id: uploads without
+    /// a part.
+    pub async fn abort_begun(&self, key: &str, at: SystemTime) -> Result<()> {
+        for upload in self.list_uploads(key).await?.iter().filter(|upload| upload.key == key) {
+            let apart = upload.started.map(|begun| at.duration_since(begun).unwrap_or_else(|e| e.duration()));
+            if apart.is_some_and(|apart| apart <= ABOUT) && !self.has_parts(key, &upload.id).await? {
+                tracing::debug!(key, id = upload.id, "aborting an upload that a daemon has begun and not learnt of");
+                self.abort_upload(key, &upload.id).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn has_parts(&self, key: &str, upload: &str) -> Result<bool> {

@@ -1,7 +1,7 @@
 //! The daemon is killed again and again, in random moments, while a program writes.
 
 use super::MIB;
-use super::support::{Mount, S3, Service, assert_same, pattern, soon};
+use super::support::{Mount, S3, Service, Spoil, assert_same, pattern, soon};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -25,11 +25,12 @@ while n=$((RANDOM % 5)) s=$((RANDOM % 6)); do
 done
 "#;
 
-/// What a name may hold: the last content that was confirmed, or the one that was being written after it.
+/// What a name may hold: the last content that was confirmed, or one that was being written after it. (One that was killed may
+/// have been stored all the same, and the next one killed before that.)
 #[derive(Default)]
 struct Name {
     confirmed: Option<usize>,
-    begun: Option<usize>,
+    begun: Vec<usize>,
 }
 
 fn read_journal(folder: &Path) -> HashMap<usize, Name> {
@@ -39,9 +40,9 @@ fn read_journal(folder: &Path) -> HashMap<usize, Name> {
         let [what, n, s] = words[..] else { panic!("a line of the journal: {line}") };
         let (name, source) = (names.entry(n.parse().unwrap()).or_default(), s.parse().unwrap());
         if what == "done" {
-            *name = Name { confirmed: Some(source), begun: None };
+            *name = Name { confirmed: Some(source), begun: Vec::new() };
         } else {
-            name.begun = Some(source);
+            name.begun.push(source);
         }
     }
     names
@@ -55,7 +56,7 @@ fn check(names: &HashMap<usize, Name>, sources: &[Vec<u8>], s3: &S3) {
             continue;
         }
         let bytes = s3.get(&key);
-        let allowed: Vec<usize> = [name.confirmed, name.begun].into_iter().flatten().collect();
+        let allowed: Vec<usize> = name.confirmed.iter().chain(&name.begun).copied().collect();
         let found = allowed.iter().find(|source| SIZES[**source] == bytes.len());
         let source = found.unwrap_or_else(|| panic!("{key} has {} bytes, neither of {allowed:?}", bytes.len()));
         assert_same(&key, &bytes, &sources[*source]);
@@ -121,4 +122,25 @@ fn a_daemon_that_is_killed_in_random_moments_loses_nothing() {
         fs::read_to_string(folder.join("errors")).unwrap()
     );
     soon("hidden objects removed", || s3.all_keys(".osirisfs/").is_empty());
+}
+
+/// Its id was never learnt.
+#[test]
+fn an_upload_that_was_being_begun_when_the_daemon_was_killed_is_given_up() {
+    let service = Service::embedded();
+    let (proxy, s3, folder) = (service.proxy(), service.s3(), service.folder());
+    fs::write(folder.join("source"), pattern(1, 20 * MIB)).unwrap();
+    let cache = folder.join("cache");
+    fs::create_dir(&cache).unwrap();
+    let mut mount = service.mount_through(&proxy, &["--cache-dir", cache.to_str().unwrap()]);
+    proxy.rule(|request| match (request.op, request.key.as_str()) {
+        ("CreateMultipartUpload", "f") => Spoil::Hold(Duration::from_secs(5)),
+        _ => Spoil::Pass,
+    });
+    let mut writer = Command::new("cp").args(["../source", "f"]).current_dir(mount.root()).spawn().unwrap();
+    soon("an upload", || s3.uploads().iter().any(|upload| upload.key == "f"));
+    mount.crash();
+    assert!(!writer.wait().unwrap().success());
+    mount.revive();
+    soon("the upload given up", || s3.uploads().is_empty());
 }

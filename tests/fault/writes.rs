@@ -233,9 +233,11 @@ fn an_interrupted_copy_leaves_a_prefix() {
     let proxy = service.proxy();
     proxy.limit(8 * MIB as u64, 0);
     let mount = service.mount_through(&proxy, &[]);
-    let bytes = pattern(7, 100 * MIB);
+    let bytes = pattern(7, 60 * MIB);
     fs::write(service.folder().join("source"), &bytes).unwrap();
-    sh(mount.root(), "timeout -s INT 1 cp ../source f || true").ok();
+    // Most of it is written at once, then the program waits.
+    let copy = "mkfifo ../slow; (head -c 50000000 ../source; sleep 3) >../slow & timeout -s INT 1 cp --copy-contents ../slow f";
+    sh(mount.root(), &format!("{copy} || true; wait")).ok();
     mount.umount();
     let s3 = service.s3();
     assert!(s3.uploads().is_empty(), "{:?}", s3.uploads());
