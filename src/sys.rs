@@ -170,7 +170,7 @@ impl Drop for Memory {
             // SAFETY: a mapping of this length that nobody else ends.
             unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
         } else {
-            // SAFETY: made by a Vec of this capacity; nobody else frees it.
+            // SAFETY: made by a Vec of this capacity (0 where there is nothing); nobody else frees it.
             drop(unsafe { Vec::from_raw_parts(self.at.as_ptr(), 0, self.len) });
         }
     }

@@ -63,10 +63,10 @@ struct Ahead {
 
 impl Ahead {
     /// Counts a reader in this second; gives back what each reader may have ahead.
-    fn share(&self, reader: &mut ReadAhead) -> Share {
+    fn share(&self, reader: &mut ReadAhead, size: u64) -> Share {
         let second = self.since.elapsed().as_secs() + 1;
         let slot = &self.readers[(second % 2) as usize];
-        if reader.count_second(second) {
+        if reader.count_second(second, size) {
             let count = |slot: u64| if slot >> 32 == second { slot + 1 } else { second << 32 | 1 };
             let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |slot| Some(count(slot)));
         }
@@ -142,7 +142,7 @@ impl Fetcher {
     ) {
         let want = {
             let mut reader = reader.lock();
-            let share = self.ahead.share(&mut reader);
+            let share = self.ahead.share(&mut reader, origin.size);
             reader.note(read, origin.size, share, waits)
         };
         for range in want.ranges(origin.size) {

@@ -119,9 +119,9 @@ impl ReadAhead {
     }
 
     /// Notes that this second has been counted as one with a sequential reader; false: it has been before.
-    pub(super) fn count_second(&mut self, second: u64) -> bool {
-        // A new one may be: shares that are too large at first are not given back soon.
-        let sequential = self.streams.last().is_none_or(|stream| stream.window > 0);
+    pub(super) fn count_second(&mut self, second: u64, size: u64) -> bool {
+        // A new one of a large file may be: shares that are too large at first are not given back soon.
+        let sequential = self.streams.last().map_or(size > FIRST, |stream| stream.window > 0);
         sequential && std::mem::replace(&mut self.counted, second) != second
     }
 
