@@ -2,11 +2,20 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Parts on their way at once, those of all files together. A connection may carry little, whatever all of them together carry;
-/// and parts that wait together are hashed side by side.
+/// Most parts on their way at once, those of all files together. A connection may carry little, whatever all of them together
+/// carry; and parts that wait together are hashed side by side.
 const LANES: usize = 64;
+/// As many at first. On a slow line each part takes as much longer as there are others beside it, and none may take longer
+/// than the store gives it.
+const FIRST: usize = 16;
+/// A part that took no longer makes room for more of them, one that took as long as `SLOW` for fewer.
+const QUICK: Duration = Duration::from_secs(4);
+const SLOW: Duration = Duration::from_secs(30);
+/// Lanes that a quick part opens.
+const OPENS: usize = 2;
 /// Every file may have so many, whatever the others have.
 const LEAST: usize = 2;
 /// More bytes of one file do not wait side by side, if these are at least so many parts: local disk has to hold them.
@@ -17,6 +26,8 @@ const FEW: usize = 8;
 #[derive(Debug)]
 pub struct Lanes {
     free: Arc<Semaphore>,
+    /// How many there are now, those in use included.
+    open: AtomicUsize,
     writers: Arc<AtomicUsize>,
 }
 
@@ -26,7 +37,7 @@ pub struct Writer(Arc<AtomicUsize>);
 
 impl Default for Lanes {
     fn default() -> Lanes {
-        Lanes { free: Arc::new(Semaphore::new(LANES)), writers: Arc::default() }
+        Lanes { free: Arc::new(Semaphore::new(FIRST)), open: AtomicUsize::new(FIRST), writers: Arc::default() }
     }
 }
 
@@ -34,17 +45,36 @@ impl Lanes {
     /// Parts of this size that one file may have on their way or waiting for it.
     pub fn share(&self, part: u64) -> usize {
         let room = ((MOST_BYTES / part.max(1)) as usize).clamp(FEW, LANES);
-        (LANES / self.writers.load(Ordering::Relaxed).max(1)).clamp(LEAST, room)
+        let open = self.open.load(Ordering::Relaxed);
+        (open / self.writers.load(Ordering::Relaxed).max(1)).clamp(LEAST, room)
     }
 
     /// No part is on its way.
     pub fn are_free(&self) -> bool {
-        self.free.available_permits() == LANES
+        self.free.available_permits() >= self.open.load(Ordering::Relaxed)
     }
 
     /// Waits for one of them.
     pub async fn enter(&self) -> Option<OwnedSemaphorePermit> {
         self.free.clone().acquire_owned().await.ok()
+    }
+
+    /// A part was stored, and took so long: more or fewer from now on.
+    pub fn took(&self, time: Duration) {
+        let change = |open: usize| match time {
+            time if time <= QUICK => Some((open + OPENS).min(LANES)),
+            time if time >= SLOW => Some((open - 1).max(FEW)),
+            _ => None,
+        };
+        let Ok(before) = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change) else { return };
+        match change(before) {
+            Some(now) if now > before => self.free.add_permits(now - before),
+            // One that is in use is not taken away: then there is one more than is counted, until the next slow part.
+            Some(now) if now < before && self.free.forget_permits(1) == 0 => {
+                self.open.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
     }
 
     /// Counts a file among those that have parts on their way, as long as it has; `writer` is where it is remembered.
@@ -69,41 +99,66 @@ impl Drop for Writer {
 mod tests {
     use super::*;
 
+    fn all_open() -> Lanes {
+        let lanes = Lanes::default();
+        for _ in 0..LANES {
+            lanes.took(QUICK);
+        }
+        lanes
+    }
+
     #[test]
     fn files_share_the_lanes_while_they_have_parts_on_their_way() {
-        let (lanes, mut one, mut other) = (Lanes::default(), Weak::new(), Weak::new());
-        assert_eq!(lanes.share(8 << 20), LANES);
+        const PART: u64 = 8 << 20;
+        let (lanes, mut one, mut other) = (all_open(), Weak::new(), Weak::new());
+        assert_eq!(lanes.share(PART), LANES);
         let first = [lanes.count(&mut one), lanes.count(&mut one)];
-        assert_eq!(lanes.share(8 << 20), LANES, "one file has all of them");
+        assert_eq!(lanes.share(PART), LANES, "one file has all of them");
         let second = lanes.count(&mut other);
-        assert_eq!(lanes.share(8 << 20), LANES / 2);
+        assert_eq!(lanes.share(PART), LANES / 2);
         let crowd: Vec<_> = (0..100).map(|_| lanes.count(&mut Weak::new())).collect();
-        assert_eq!(lanes.share(8 << 20), LEAST);
+        assert_eq!(lanes.share(PART), LEAST);
         drop((first, crowd));
-        assert_eq!(lanes.share(8 << 20), LANES);
+        assert_eq!(lanes.share(PART), LANES);
         let again = lanes.count(&mut one);
-        assert_eq!(lanes.share(8 << 20), LANES / 2);
+        assert_eq!(lanes.share(PART), LANES / 2);
         drop((again, second));
-        assert_eq!(lanes.share(8 << 20), LANES);
+        assert_eq!(lanes.share(PART), LANES);
     }
 
     #[test]
     fn large_parts_are_fewer() {
-        let lanes = Lanes::default();
+        let lanes = all_open();
         assert_eq!([8, 32, 128, 512, 2048].map(|mib| lanes.share(mib << 20)), [64, 32, 8, 8, 8]);
     }
 
     #[tokio::test]
-    async fn no_more_than_there_are() {
+    async fn more_while_parts_are_quick_and_fewer_when_they_are_slow() {
         let lanes = Lanes::default();
         assert!(lanes.are_free());
         let mut taken = Vec::new();
-        for _ in 0..LANES {
+        for _ in 0..FIRST {
             taken.push(lanes.enter().await.unwrap());
         }
-        let soon = std::time::Duration::from_millis(20);
+        let soon = Duration::from_millis(20);
         assert!(tokio::time::timeout(soon, lanes.enter()).await.is_err());
+        lanes.took(SLOW / 2);
+        assert!(tokio::time::timeout(soon, lanes.enter()).await.is_err());
+        lanes.took(QUICK);
+        for _ in 0..OPENS {
+            taken.push(lanes.enter().await.unwrap());
+        }
+        lanes.took(SLOW);
+        assert_eq!(lanes.share(1), FIRST + OPENS, "all are in use");
         drop(taken);
         assert!(lanes.are_free());
+        for _ in 0..100 {
+            lanes.took(SLOW);
+        }
+        assert_eq!((lanes.share(1), lanes.free.available_permits()), (FEW, FEW));
+        for _ in 0..100 {
+            lanes.took(QUICK);
+        }
+        assert_eq!((lanes.share(1), lanes.free.available_permits()), (LANES, LANES));
     }
 }

@@ -6,6 +6,7 @@ use crate::inode::{Inode, State};
 use crate::store::{Body, PartDone, Segment};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{Notify, OnceCell};
 
 impl Fs {
@@ -64,7 +65,14 @@ impl Fs {
         _writer: Arc<Writer>,
     ) {
         let sent = match self.lanes.enter().await {
-            Some(_lane) => self.send_part_now(&inode, &upload, number, segments).await,
+            Some(_lane) => {
+                let begun = Instant::now();
+                let sent = self.send_part_now(&inode, &upload, number, segments).await;
+                if sent.is_ok() {
+                    self.lanes.took(begun.elapsed());
+                }
+                sent
+            }
             None => Err(FsError::internal()),
         };
         let mut state = inode.state();
