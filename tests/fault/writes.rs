@@ -235,9 +235,9 @@ fn an_interrupted_copy_leaves_a_prefix() {
     let mount = service.mount_through(&proxy, &[]);
     let bytes = pattern(7, 60 * MIB);
     fs::write(service.folder().join("source"), &bytes).unwrap();
-    // Most of it is written at once, then the program waits.
-    let copy = "mkfifo ../slow; (head -c 50000000 ../source; sleep 3) >../slow & timeout -s INT 1 cp --copy-contents ../slow f";
-    sh(mount.root(), &format!("{copy} || true; wait")).ok();
+    // Most of it is written at once; the program is interrupted while it waits for the rest.
+    let give = "mkfifo ../slow; (head -c 50000000 ../source; sleep 3; tail -c +50000001 ../source) >../slow &";
+    sh(mount.root(), &format!("{give} timeout -s INT 1 cp --copy-contents ../slow f || true; wait")).ok();
     mount.umount();
     let s3 = service.s3();
     assert!(s3.uploads().is_empty(), "{:?}", s3.uploads());
