@@ -12,6 +12,7 @@ pub mod inode;
 pub mod meta;
 pub mod mount;
 pub mod names;
+pub mod patience;
 pub mod server;
 pub mod store;
 pub mod sync;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms each room may use, beside itself.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("fuse", &["fs", "meta", "config"]),
     ("fs", &["inode", "names", "meta", "cache", "draft", "store", "sync", "config"]),
     ("inode", &["names", "meta", "cache", "draft", "store", "sync"]),
@@ -13,11 +13,12 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("meta", &["store"]),
     ("cache", &["store", "sync", "sys"]),
     ("draft", &["cache", "store", "sys"]),
-    ("store", &[]),
+    ("store", &["patience"]),
     ("mount", &["config", "store", "sys"]),
     ("config", &["store"]),
-    ("cli", &["config", "mount", "fs", "fuse", "store", "server", "sys"]),
+    ("cli", &["config", "mount", "fs", "fuse", "patience", "store", "server", "sys"]),
     ("server", &[]),
+    ("patience", &[]),
     ("sync", &[]),
     ("sys", &[]),
 ];

@@ -9,6 +9,7 @@ use crate::fs::{self, Volumes};
 use crate::fuse::{self, Mounted};
 use crate::mount::daemon::Ready;
 use crate::mount::{MountError, check, control, device, table, tune, unmount};
+use crate::patience;
 use crate::store::{Credentials, ErrorKind, Store, StoreConfig, StoreError};
 use crate::sys;
 use nix::sys::stat::{Mode, umask};
@@ -167,7 +168,7 @@ async fn start(settings: &Settings) -> Result<Running, MountError> {
             false => Volumes::one(options, store.clone()).await,
         }
     };
-    let fs = tokio::time::timeout(OPENING, open)
+    let fs = patience::timeout(OPENING, open)
         .await
         .map_err(|_| MountError::ServiceSlow { endpoint: settings.endpoint.clone(), seconds: OPENING.as_secs() })?
         .map_err(service)?;

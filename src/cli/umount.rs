@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 const FORCE_AFTER: Duration = Duration::from_secs(5);
 /// A daemon whose mount was taken away has ended by then, unless it stores something or somebody else still has the mount.
 const STILL_THERE: Duration = Duration::from_secs(3);
-/// So long it may go on with nothing to store before that is taken for such a somebody, whom we may not see.
-const UNSEEN: Duration = Duration::from_secs(15);
+/// After so many times it is taken for such a somebody, whom we may not see, if it has nothing to store.
+const UNSEEN_LOOKS: u32 = 5;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -256,8 +256,7 @@ impl Daemon {
 
     /// Waits until the daemon is done; with the mount that was taken away, only as long as it does not serve on for others.
     fn last_words(&mut self, mount: Option<&Mount>) -> io::Result<End> {
-        let began = Instant::now();
-        let mut idle = false;
+        let (mut idle, mut looks) = (false, 0);
         self.stream.get_ref().set_read_timeout(mount.map(|_| STILL_THERE))?;
         loop {
             match self.hear() {
@@ -272,7 +271,9 @@ impl Daemon {
                 Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     let by = mount.map_or_else(Vec::new, |mount| users::elsewhere(&mount.device));
-                    if !by.is_empty() || (idle && began.elapsed() > UNSEEN) {
+                    // Counted and not timed: a machine may stand still.
+                    looks += 1;
+                    if !by.is_empty() || (idle && looks >= UNSEEN_LOOKS) {
                         return Ok(End::Held(by));
                     }
                     self.ask(Ask::Status)?;

@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 const LARGEST: u64 = 5 << 40;
 /// How long a write waits for room in the scratch space, while parts are on their way.
 const FOR_ROOM: Duration = Duration::from_secs(60);
+/// How long it waits for the bell of what it waits for, before it looks without.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What stands between a write and the draft.
 pub(super) enum Obstacle {
@@ -45,7 +47,7 @@ impl Fs {
         if !handle.write {
             return Err(FsError::bad_handle());
         }
-        let begun = Instant::now();
+        let mut waited = Duration::ZERO;
         loop {
             let gate = handle.inode.gate.read().await;
             let done = self.write_now(&handle.inode, offset, data, clear_suid)?;
@@ -57,11 +59,14 @@ impl Fs {
                     continue;
                 }
                 // Others may take the room that is given back, again and again.
-                Err(Obstacle::NoRoom(_, error)) if begun.elapsed() > FOR_ROOM => return Err(error.into()),
+                Err(Obstacle::NoRoom(_, error)) if waited > FOR_ROOM => return Err(error.into()),
                 Err(Obstacle::Full(bell) | Obstacle::NoRoom(bell, _)) => bell,
             };
             // The bell may have rung between the look and the wait: look again soon in any case.
-            let _ = tokio::time::timeout(Duration::from_millis(200), bell.notified()).await;
+            let begun = Instant::now();
+            let _ = tokio::time::timeout(LOOK, bell.notified()).await;
+            // A machine that stood still has not waited, as in `patience.rs`.
+            waited += begun.elapsed().min(LOOK);
         }
     }
 

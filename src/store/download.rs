@@ -5,11 +5,12 @@ use super::http::chain;
 use super::limits::Permit;
 use super::retry::Tries;
 use super::{ErrorKind, GetRequest, ObjectInfo, Result, Store};
+use crate::patience::Patience;
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A body that gives nothing for so long is fetched anew.
 pub(super) const STALL: Duration = Duration::from_secs(30);
@@ -40,8 +41,8 @@ pub struct GetBody {
     /// Where the next byte stands in the object.
     reached: u64,
     arriving: Option<Arriving>,
-    /// When the last byte came.
-    heard: Instant,
+    /// Time for the next byte.
+    patience: Patience,
     /// The attempts since then.
     tries: Option<Tries>,
 }
@@ -57,7 +58,7 @@ impl GetBody {
             key: key.to_owned(),
             reached,
             arriving: Some(arriving),
-            heard: Instant::now(),
+            patience: Patience::of(Duration::ZERO),
             tries: None,
         }
     }
@@ -68,7 +69,7 @@ impl GetBody {
     /// `If-Match`, until the deadline; no byte is given twice, none is left out.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         // The reader's own pauses do not count.
-        self.heard = Instant::now();
+        self.patience = Patience::of(self.store.ask_for);
         let stall = self.store.inner.stall.min(self.store.ask_for);
         loop {
             if self.reached >= self.range.end {
@@ -77,7 +78,7 @@ impl GetBody {
             }
             let failure = match &mut self.arriving {
                 None => self.resume().await.err(),
-                Some(arriving) => match tokio::time::timeout(stall, arriving.stream.next()).await {
+                Some(arriving) => match self.patience.spend(stall, arriving.stream.next()).await {
                     Ok(Some(Ok(frame))) => match self.take(frame) {
                         Some(bytes) => return Ok(Some(bytes)),
                         None => continue,
@@ -128,7 +129,7 @@ impl GetBody {
     fn tries(&mut self) -> &mut Tries {
         let store = &self.store;
         // Waiting for the body that stalled was part of the time for asking.
-        let left = store.ask_for.saturating_sub(self.heard.elapsed());
+        let left = self.patience.left();
         self.tries.get_or_insert_with(|| Tries::new(store, "GetObject", &self.key, left))
     }
 }

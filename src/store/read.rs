@@ -6,6 +6,7 @@ use super::exchange::Extra;
 use super::headers::{is_encrypted, object_info, parse_content_range, quoted, range_header};
 use super::retry::{ASKING, Done, Tries};
 use super::{ETag, ErrorKind, GetRequest, ListRequest, ObjectInfo, Result, Store, StoreError};
+use crate::patience;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_smithy_types::byte_stream::ByteStream;
 use md5_many::Digest;
@@ -134,7 +135,7 @@ impl Store {
             && !is_encrypted(&answer)
             && let Some(md5) = info.etag.as_md5()
         {
-            let whole = tokio::time::timeout(ASKING, stream.collect()).await;
+            let whole = patience::timeout(ASKING, stream.collect()).await;
             let Ok(Ok(whole)) = whole else { return nonsense("the body broke off") };
             let whole = whole.into_bytes();
             if !hex::encode(md5_many::Md5::digest(&whole)).eq_ignore_ascii_case(md5) {

@@ -1,9 +1,10 @@
-//! The one retry loop: a deadline for the whole operation, a time-out for each attempt, growing pauses between them.
+//! The one retry loop: an allowance of time for the whole operation, a time-out for each attempt, growing pauses between them.
 
 use super::errors_from_sdk::{Failure, Outcome, from_sdk};
 use super::exchange::{Answer, Exchange, Extra};
 use super::limits::Permit;
 use super::{ErrorKind, Result, Store, StoreError};
+use crate::patience::Patience;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -54,7 +55,7 @@ pub(super) struct Tries {
     store: Store,
     op: &'static str,
     key: String,
-    deadline: Instant,
+    patience: Patience,
     number: u32,
     corrupt: u32,
     clock: u32,
@@ -79,7 +80,7 @@ impl Tries {
             store: store.clone(),
             op,
             key: key.to_owned(),
-            deadline: Instant::now() + total,
+            patience: Patience::of(total),
             number: 0,
             corrupt: 0,
             clock: 0,
@@ -101,7 +102,7 @@ impl Tries {
 
     /// A store for questions that belong to this operation: they end when it ends.
     pub(super) fn asker(&self) -> Store {
-        Store { ask_for: self.deadline.saturating_duration_since(Instant::now()), ..self.store.clone() }
+        Store { ask_for: self.patience.left(), ..self.store.clone() }
     }
 
     /// One attempt: waits for a connection's place, sends, waits for the answer at most `limit`.
@@ -112,8 +113,8 @@ impl Tries {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let inner = self.store.inner.clone();
-        let waiting = tokio::time::timeout_at(self.deadline, inner.limits.enter(self.op == "GetObject"));
-        let Ok(permit) = waiting.await else {
+        let waiting = inner.limits.enter(self.op == "GetObject");
+        let Ok(permit) = self.patience.spend(Duration::MAX, waiting).await else {
             let error = StoreError::local(ErrorKind::Timeout, self.op, "all connections are busy");
             return Err(Failure::fatal(error));
         };
@@ -125,8 +126,7 @@ impl Tries {
         let begun = Instant::now();
         self.begun = begun;
         let on_its_way = inner.counters.meter.begin(self.op);
-        let until = (begun + limit).min(self.deadline);
-        let outcome = tokio::time::timeout_at(until, call(inner.places.client(), exchange.clone())).await;
+        let outcome = self.patience.spend(limit, call(inner.places.client(), exchange.clone())).await;
         let answer = exchange.answer();
         self.store.note_server(answer.as_ref().and_then(|answer| answer.header("server")));
         drop(on_its_way);
@@ -180,8 +180,11 @@ impl Tries {
             return Ok(());
         }
         let lost = matches!(failure.error.kind, ErrorKind::Unreachable | ErrorKind::Dns | ErrorKind::Tls);
-        if lost && failure.retry && self.store.inner.places.leave(self.place).await {
-            return Ok(());
+        if lost && failure.retry {
+            let inner = self.store.inner.clone();
+            if self.patience.spend(Duration::MAX, inner.places.leave(self.place)).await == Ok(true) {
+                return Ok(());
+            }
         }
         if !failure.retry {
             if failure.is(ErrorKind::BadCredentials) {
@@ -196,14 +199,14 @@ impl Tries {
             }
         }
         let wait = pause(self.number, fastrand::f64()).max(failure.after.unwrap_or_default());
-        if Instant::now() + wait >= self.deadline {
+        if wait >= self.patience.left() {
             if failure.is(ErrorKind::BadCredentials) {
                 self.store.inner.credentials.give_up();
             }
             return Err(failure.error);
         }
         self.store.inner.counters.meter.retry();
-        tokio::time::sleep(wait).await;
+        let _ = self.patience.sleep(wait).await;
         Ok(())
     }
 
@@ -222,13 +225,14 @@ impl Tries {
         let unnamed = failure.is(ErrorKind::Denied) && failure.error.code.is_empty();
         if unnamed && !self.asked && !inner.credentials.accepted_within(self.begun.elapsed()) {
             self.asked = true;
-            let named = Box::pin(self.asker().who_am_i()).await;
+            let asker = self.asker();
+            let named = self.patience.spend(Duration::MAX, Box::pin(asker.who_am_i())).await;
             match named {
-                Ok(_) => return true,
-                Err(named) if named.kind == ErrorKind::BadCredentials => {
+                Ok(Ok(_)) => return true,
+                Ok(Err(named)) if named.kind == ErrorKind::BadCredentials => {
                     failure.error = StoreError { op: self.op, ..named };
                 }
-                Err(_) => {}
+                Ok(Err(_)) | Err(_) => {}
             }
             return false;
         }

@@ -9,6 +9,8 @@ use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// What starts the tests in the background may have had SIGINT ignored, which is inherited.
@@ -182,4 +184,36 @@ fn slow_lines_and_slow_programs_are_waited_for() {
     assert_eq!(puts, 1, "{:?}", proxy.counts());
     let wanted = [pattern(3, MIB / 2), pattern(4, MIB / 2)].concat();
     assert_same("up", &service.s3().get("up"), &wanted);
+}
+
+/// A daemon that stood still (its machine was stopped, or SIGSTOP) has not waited in that time: what broke meanwhile is
+/// tried again, though by the clock the time for it is over.
+#[test]
+fn a_standstill_is_no_waiting() {
+    let service = Service::embedded();
+    let proxy = service.proxy();
+    service.s3().put("there", pattern(5, 1000));
+    let mount = service.mount_through(&proxy, &IMPATIENT);
+    let asked = Arc::new(AtomicU32::new(0));
+    let seen = asked.clone();
+    // The first GET and the first PUT are lost while the daemon stands still.
+    proxy.rule(move |request| {
+        let bit = if request.op == "GetObject" { 1 } else { 2 };
+        if matches!(request.op, "GetObject" | "PutObject") && seen.fetch_or(bit, Relaxed) & bit == 0 {
+            std::thread::sleep(Duration::from_secs(3));
+            return Spoil::Reset;
+        }
+        Spoil::Pass
+    });
+    let (there, new) = (mount.path("there"), mount.path("new"));
+    let reading = std::thread::spawn(move || fs::read(there));
+    let writing = std::thread::spawn(move || fs::write(new, pattern(6, 1000)));
+    soon("both requests", || asked.load(Relaxed) == 3);
+    let daemon = Pid::from_raw(mount.daemon());
+    kill(daemon, Signal::SIGSTOP).unwrap();
+    std::thread::sleep(Duration::from_secs(7));
+    kill(daemon, Signal::SIGCONT).unwrap();
+    assert_same("there", &reading.join().unwrap().unwrap(), &pattern(5, 1000));
+    writing.join().unwrap().unwrap();
+    assert_same("new", &service.s3().get("new"), &pattern(6, 1000));
 }

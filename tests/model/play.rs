@@ -4,11 +4,11 @@ use super::ops::Op;
 use super::side::{Outcome, Side, set_times};
 use super::tree::{differences, raw_differences, snapshot};
 use super::weather::Weather;
-use crate::support::{Mount, Proxy, Service, pattern};
+use crate::support::{Lived, Mount, Proxy, Service, pattern};
 use osirisfs::server::{Limits, Style};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A list that takes longer than this hangs.
 const LONGEST: Duration = Duration::from_secs(180);
@@ -188,9 +188,9 @@ impl Guard {
     pub fn start(mountpoint: PathBuf) -> Guard {
         let at = Arc::new(Mutex::new(String::new()));
         let weak = Arc::downgrade(&at);
-        let began = Instant::now();
         std::thread::spawn(move || {
-            while began.elapsed() < LONGEST {
+            let mut lived = Lived::from_now();
+            while lived.so_far() < LONGEST {
                 std::thread::sleep(Duration::from_millis(200));
                 if weak.strong_count() == 0 {
                     return;

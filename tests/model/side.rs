@@ -1,12 +1,14 @@
 //! One side of the comparison: a folder on which operations are done, plain or mounted.
 
 use super::ops::{Fill, How, Op, SLOTS};
-use crate::support::pattern;
+use crate::support::{pattern, threads_of};
 use rustix::fs::{AtFlags, CWD, FallocateFlags, RenameFlags, Timespec, Timestamps, XattrFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// What an operation gave: bytes or words, or an errno.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,6 +38,16 @@ impl std::fmt::Debug for Outcome {
     }
 }
 
+/// An operation that takes longer is told of, with what the threads of this process, servers among them, wait for.
+const SLOW: Duration = Duration::from_secs(20);
+/// The longest operation of all, in seconds.
+static SLOWEST: AtomicU64 = AtomicU64::new(0);
+
+/// How far the times of the two sides may be apart that were set to the time of an operation, in seconds.
+pub fn apart_at_most() -> i64 {
+    30 + SLOWEST.load(Relaxed) as i64
+}
+
 pub struct Side {
     pub root: PathBuf,
     handles: [Option<File>; SLOTS],
@@ -49,7 +61,15 @@ impl Side {
     }
 
     pub fn apply(&mut self, op: &Op) -> Outcome {
-        match self.run(op) {
+        let began = Instant::now();
+        let outcome = self.run(op);
+        let took = began.elapsed();
+        SLOWEST.fetch_max(took.as_secs(), Relaxed);
+        if took > SLOW {
+            let threads = threads_of(&[std::process::id() as i32]);
+            eprintln!("{op:?} took {took:?} in {}\n{threads}", self.root.display());
+        }
+        match outcome {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Errno(error.raw_os_error().unwrap_or_else(|| panic!("{op:?}: {error}"))),
         }

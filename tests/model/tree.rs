@@ -1,6 +1,6 @@
 //! A whole tree: names, kinds, modes, times, link targets, attributes, bytes; from a folder or from raw objects.
 
-use super::side::{SET_BEFORE, time, xattr, xattr_names};
+use super::side::{SET_BEFORE, apart_at_most, time, xattr, xattr_names};
 use crate::support::S3;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,7 +31,7 @@ impl Node {
             return Some(format!("mtime {} in place of {}", self.mtime, wanted.mtime));
         }
         let apart = (self.exact_mtime.0 - wanted.exact_mtime.0).abs();
-        if !self.is_dir() && self.exact_mtime.0 >= SET_BEFORE && apart > 30 {
+        if !self.is_dir() && self.exact_mtime.0 >= SET_BEFORE && apart > apart_at_most() {
             return Some(format!("mtime {apart} s apart"));
         }
         if self.xattrs != wanted.xattrs {

@@ -5,20 +5,23 @@
 
 #![allow(dead_code, unused_imports)] // not every test uses all of it
 
+mod lived;
 mod mount;
 mod proxy;
 mod run;
 mod s3;
 mod service;
 
+pub use lived::{Lived, threads_of};
 pub use mount::{Mount, PROGRAM, is_gone, write_secret};
 pub use proxy::{Line, Passing, Proxy, Spoil};
-pub use run::{Ran, python, run, run_for, sh, venv_python};
+pub use run::{Ran, python, run, run_for, run_with, sh, venv_python};
 pub use s3::S3;
 pub use service::Service;
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 /// Random bytes.
 pub fn noise(len: usize) -> Vec<u8> {
@@ -56,9 +59,9 @@ pub fn errno<T>(result: io::Result<T>) -> i32 {
 /// Waits until something is so.
 #[track_caller]
 pub fn soon(what: &str, condition: impl Fn() -> bool) {
-    let began = Instant::now();
+    let mut lived = Lived::from_now();
     while !condition() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        assert!(lived.so_far() < Duration::from_secs(60), "{what}: not within a minute");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -68,8 +71,12 @@ pub fn soon(what: &str, condition: impl Fn() -> bool) {
 pub fn within<T: Send + 'static>(limit: Duration, what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || drop(tell.send(work())));
-    match told.recv_timeout(limit) {
-        Ok(done) => done,
-        Err(error) => panic!("{what}: not within {limit:?} ({error})"),
+    let mut lived = Lived::from_now();
+    loop {
+        match told.recv_timeout(Duration::from_millis(100)) {
+            Ok(done) => return done,
+            Err(RecvTimeoutError::Timeout) if lived.so_far() < limit => {}
+            Err(error) => panic!("{what}: not within {limit:?} ({error})"),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Mounts by `osirisfs mount`, ended by `osirisfs umount`.
 
-use super::{run, run_for};
+use super::{run, run_with};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use osirisfs::mount::{control, table, unmount};
@@ -153,7 +153,11 @@ impl Drop for Mount {
         }
         // The end of each test is a test too: everything is closed and can be stored.
         let patience = Duration::from_secs(60);
-        let ended = run_for(patience, &how.folder, PROGRAM, &["umount", self.at.to_str().unwrap()]);
+        let umount = ["umount", self.at.to_str().unwrap()];
+        let ended = run_with(&[how.daemon], patience, &how.folder, PROGRAM, &umount);
+        if ended.code != Some(0) {
+            eprintln!("--- the daemon's log ---\n{}", self.log());
+        }
         self.clear();
         ended.ok();
     }

@@ -1,10 +1,11 @@
 //! Programs, with a time-out and their output.
 
+use super::lived::{Lived, threads_of};
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a program ended.
 #[derive(Debug)]
@@ -48,6 +49,11 @@ pub fn run(dir: &Path, program: &str, args: &[&str]) -> Ran {
 
 /// Runs a program in a folder; after the time it and its children are killed.
 pub fn run_for(patience: Duration, dir: &Path, program: &str, args: &[&str]) -> Ran {
+    run_with(&[], patience, dir, program, args)
+}
+
+/// Runs a program that others have to answer. If it hangs, what their threads wait for is told.
+pub fn run_with(others: &[i32], patience: Duration, dir: &Path, program: &str, args: &[&str]) -> Ran {
     // Files and not pipes: a daemon that keeps a pipe open must not hold up the test.
     let (out, err) = (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
     let open = |file: &tempfile::NamedTempFile| Stdio::from(File::options().append(true).open(file.path()).unwrap());
@@ -56,12 +62,14 @@ pub fn run_for(patience: Duration, dir: &Path, program: &str, args: &[&str]) -> 
     command.envs([("PATH", PATH), ("HOME", "/nonexistent"), ("LC_ALL", "C.UTF-8")]);
     let what = format!("{program} {args:?}");
     let mut child = command.process_group(0).spawn().unwrap_or_else(|e| panic!("{what}: {e}"));
-    let began = Instant::now();
+    let mut lived = Lived::from_now();
+    let mut hung = String::new();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if began.elapsed() > patience {
+        if lived.so_far() > patience {
+            hung = threads_of(&[&[child.id() as i32], others].concat());
             let group = nix::unistd::Pid::from_raw(-(child.id() as i32));
             let _ = nix::sys::signal::kill(group, nix::sys::signal::Signal::SIGKILL);
             break child.wait().unwrap();
@@ -73,7 +81,7 @@ pub fn run_for(patience: Duration, dir: &Path, program: &str, args: &[&str]) -> 
     };
     let mut err = read(&err);
     if status.code().is_none() {
-        err += &format!("\n(ended by {status} after {:?})", began.elapsed());
+        err += &format!("\n(ended by {status} after {:?})\n{hung}", lived.so_far());
     }
     Ran { what, code: status.code(), out: read(&out), err }
 }

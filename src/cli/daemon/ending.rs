@@ -4,6 +4,7 @@
 //! until those that have files open are done, but no longer than [`GRACE`]; store what they left; end.
 
 use super::*;
+use crate::patience::Patience;
 use crate::store::Result as StoreResult;
 use std::path::Path;
 
@@ -83,11 +84,11 @@ async fn save<B: Backlog>(backlog: &B, probe: &Store, signals: &Signals) -> Resu
 
 /// Returns when the service, asked every `pulse`, has given no sign of life for `grace`.
 async fn silence<T, F: Future<Output = StoreResult<T>>>(grace: Duration, pulse: Duration, ask: impl Fn() -> F) {
-    let mut heard = tokio::time::Instant::now();
-    while heard.elapsed() < grace {
-        tokio::time::sleep(pulse).await;
-        if tokio::time::timeout(pulse, ask()).await.is_ok_and(|answer| is_sign_of_life(&answer)) {
-            heard = tokio::time::Instant::now();
+    let mut patience = Patience::of(grace);
+    while !patience.left().is_zero() {
+        let _ = patience.spend(pulse, std::future::pending::<()>()).await;
+        if patience.spend(pulse, ask()).await.is_ok_and(|answer| is_sign_of_life(&answer)) {
+            patience = Patience::of(grace);
         }
     }
 }
