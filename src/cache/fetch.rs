@@ -143,7 +143,7 @@ impl Fetcher {
         let want = {
             let mut reader = reader.lock();
             let share = self.ahead.share(&mut reader, origin.size);
-            reader.note(read, origin.size, share, waits)
+            reader.note(read, origin.size, share, waits, Instant::now())
         };
         for range in want.ranges(origin.size) {
             let (from, until) = (range.start, self.ahead(origin, range, want.piece));

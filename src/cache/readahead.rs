@@ -6,12 +6,17 @@
 
 use super::blocks::{BLOCK, SMALL};
 use super::fetch::CHUNK;
+use pace::{Advice, Pace};
 use std::ops::Range;
+use std::time::Instant;
 
-/// First window of a reader that was found to be sequential.
+mod pace;
+
+/// First window of a reader that was found to be sequential, and of one that copies a large file.
 const FIRST: u64 = 1 << 20;
-/// Up to here the window grows with each read. Beyond it grows only when the reader had to wait: then more bytes on
-/// their way raise the throughput (the product of bandwidth and delay is larger than the window).
+const FIRST_OF_COPY: u64 = 4 << 20;
+/// Up to here the window grows with each read. Beyond it grows only as long as the reader has to wait and more bytes on their
+/// way raise the throughput (the product of bandwidth and delay is larger than the window).
 const QUICK: u64 = 16 << 20;
 /// A reader that has read so many windows without waiting could do with less.
 const CALM: u64 = 8;
@@ -67,6 +72,7 @@ struct Stream {
     window: u64,
     /// Bytes read since it last had to wait, or since the window last changed.
     calm: u64,
+    pace: Pace,
     /// Bytes before this offset have been reported as passed.
     passed: u64,
     /// Bytes before `front` that were left out, as far as later reads have not made up for it.
@@ -81,6 +87,16 @@ struct Stream {
     reach: u32,
 }
 
+/// How a read finds what it wants.
+#[derive(Clone, Copy)]
+struct Demand {
+    /// Not in memory.
+    waits: bool,
+    now: Instant,
+    /// The first of its stream.
+    is_first: bool,
+}
+
 /// What one of several readers may have on its way or unread.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
@@ -93,7 +109,7 @@ pub struct Share {
 impl ReadAhead {
     /// Notes a read of an object of `size` bytes and says what to fetch ahead of it, as far as its share reaches. `waits`:
     /// what it wants is not in memory.
-    pub fn note(&mut self, read: &Range<u64>, size: u64, share: Share, waits: bool) -> Want {
+    pub fn note(&mut self, read: &Range<u64>, size: u64, share: Share, waits: bool, now: Instant) -> Want {
         let found = self.streams.iter().rposition(|stream| stream.goes_on(read));
         let found = found.or_else(|| self.streams.iter().rposition(|stream| stream.strides_to(read)));
         let mut stream = match found {
@@ -110,7 +126,7 @@ impl ReadAhead {
         };
         let is_first = found.is_none();
         let want = if is_first || stream.goes_on(read) {
-            stream.advance(read, size, share, waits, is_first)
+            stream.advance(read, size, share, Demand { waits, now, is_first })
         } else {
             stream.stride_on(read, size, share, waits)
         };
@@ -161,7 +177,8 @@ impl Stream {
         self.stride != 0 && self.last.checked_add_signed(self.stride) == Some(read.start)
     }
 
-    fn advance(&mut self, read: &Range<u64>, size: u64, share: Share, waits: bool, is_first: bool) -> Want {
+    fn advance(&mut self, read: &Range<u64>, size: u64, share: Share, demand: Demand) -> Want {
+        let Demand { waits, is_first, .. } = demand;
         let before = std::mem::replace(&mut self.last, read.start);
         self.missed = if read.end <= self.front {
             self.missed.saturating_sub(read.end - read.start)
@@ -179,12 +196,13 @@ impl Stream {
         if read.end > self.front {
             let new = read.end - self.front;
             self.front = read.end;
-            let proved = !is_first || (read.start == 0 && read.end - read.start >= BIG);
+            let copies = read.start == 0 && read.end - read.start >= BIG;
             match self.window {
-                0 if proved => self.window = FIRST,
+                0 if copies && size >= LARGE => self.window = FIRST_OF_COPY,
+                0 if copies || !is_first => self.window = FIRST,
                 0 => {}
                 // One that leaves bytes out is perhaps not sequential at all.
-                _ if self.missed == 0 => self.adapt(new, waits),
+                _ if self.missed == 0 => self.adapt(new, share.bytes, demand),
                 _ => {}
             }
             self.window = self.window.min(share.bytes);
@@ -202,15 +220,22 @@ impl Stream {
         Want { start: self.asked, end: target, stride: 0, count: 1, piece }
     }
 
-    /// The window grows while the reader waits, and shrinks when it has not waited for long.
-    fn adapt(&mut self, new: u64, waits: bool) {
+    /// The window grows while the reader waits and that helps, and shrinks when it has not waited for long.
+    fn adapt(&mut self, new: u64, most: u64, Demand { waits, now, .. }: Demand) {
         self.calm = if waits { 0 } else { self.calm + new };
         if self.window < QUICK {
             self.window *= if waits { 4 } else { 2 };
-        } else if waits {
-            self.window *= 2;
-        } else if self.calm >= CALM * self.window {
-            (self.window, self.calm) = ((self.window / 2).max(QUICK), 0);
+            return;
+        }
+        match self.pace.note(new, self.window, waits, now) {
+            // Where it may not, its rate is not held against a smaller window's.
+            Advice::Double if self.window >= most => self.pace = Pace::default(),
+            Advice::Double => self.window *= 2,
+            Advice::Halve => self.window = (self.window / 2).max(QUICK),
+            Advice::Keep if self.calm >= CALM * self.window => {
+                (self.window, self.calm) = ((self.window / 2).max(QUICK), 0);
+            }
+            Advice::Keep => {}
         }
     }
 

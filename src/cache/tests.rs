@@ -121,7 +121,7 @@ fn a_sequential_reader_leaves_behind_what_it_has_read() {
     let mut left = 0;
     for n in 0..1024 {
         let read = n << 20..(n + 1) << 20;
-        reader.note(&read, size, share, false);
+        reader.note(&read, size, share, false, std::time::Instant::now());
         let passed = reader.passed();
         if !passed.is_empty() {
             assert_eq!(passed.start, left, "nothing is left out");
@@ -130,7 +130,7 @@ fn a_sequential_reader_leaves_behind_what_it_has_read() {
         assert!(left <= read.start, "not what the kernel may still ask for");
     }
     assert!(left >= size - (16 << 20));
-    reader.note(&(5000..6000), size, share, false);
+    reader.note(&(5000..6000), size, share, false, std::time::Instant::now());
     assert!(reader.passed().is_empty());
     let cache = BlockCache::new(64 * BLOCK);
     for block in 0..4 {

@@ -44,7 +44,7 @@ pub struct Options {
     pub token_grace: Duration,
 
     /// Connections to the service at the same time
-    #[arg(long, value_name = "N", default_value_t = 96, value_parser = clap::value_parser!(u16).range(1..=1024),
+    #[arg(long, value_name = "N", default_value_t = crate::store::CONNECTIONS, value_parser = clap::value_parser!(u16).range(1..=1024),
           help_heading = SERVICE)]
     pub connections: u16,
 

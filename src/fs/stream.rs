@@ -44,6 +44,10 @@ impl Fs {
             if draft.stream.is_none() {
                 let Ok(key) = self.key(inode.ino, false) else { return };
                 draft.stream = Some(Stream::new(key, meta_changes));
+                // The completion needs to know, and the first of a mount would wait five round trips for it. If it fails
+                // here, the completion asks again.
+                let store = self.store.clone();
+                tokio::spawn(async move { store.quirks().await.map(drop).ok() });
             }
             let Some(stream) = draft.stream.as_mut() else { return };
             stream.parts.insert(number, PartState::Sending);

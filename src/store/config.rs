@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Connections, unless it is told otherwise: 64 for one large file, and some for what is asked meanwhile.
+pub const CONNECTIONS: u16 = 96;
+
 /// Where and as whom.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -21,7 +24,7 @@ pub struct StoreConfig {
     pub ca_file: Option<PathBuf>,
     /// The way to the service.
     pub network: Network,
-    /// Connections kept to the service at the same time (default 64).
+    /// Connections kept to the service at the same time (default [`CONNECTIONS`]).
     pub max_connections: usize,
     /// Total time for reading and asking, retries included (default 60 s).
     pub ask_for: Duration,
@@ -84,7 +87,7 @@ impl StoreConfig {
             credentials,
             ca_file: None,
             network: Network::default(),
-            max_connections: 64,
+            max_connections: CONNECTIONS.into(),
             ask_for: Duration::from_secs(60),
             store_for: Duration::from_secs(600),
             source: None,

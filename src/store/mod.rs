@@ -46,7 +46,7 @@ mod write;
 
 pub use append::{Tail, pieces};
 pub use body::{Body, Segment};
-pub use config::{CredentialSource, Credentials, Network, Proxies, StoreConfig};
+pub use config::{CONNECTIONS, CredentialSource, Credentials, Network, Proxies, StoreConfig};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};
 pub use http::READ_BUFFER;

@@ -1,13 +1,26 @@
 use super::*;
+use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 1 << 30;
 const MOST: u64 = 64 * MIB;
 const ALONE: Share = Share { bytes: MOST, lanes: LANES };
 
-/// Reads and does what is asked for; gives back the bytes fetched.
+thread_local! {
+    static NOW: std::cell::Cell<Instant> = Instant::now().into();
+}
+
+/// Reads and does what is asked for; gives back the bytes fetched. They come the faster the larger the window is, as on a
+/// line where only the time to and fro is the limit.
 fn read(ahead: &mut ReadAhead, start: u64, len: u64, waits: bool) -> u64 {
-    let want = ahead.note(&(start..start + len), SIZE, ALONE, waits);
+    let window = ahead.streams.last().map_or(MIB, |stream| stream.window.max(MIB));
+    read_at(ahead, start, len, waits, window * 10)
+}
+
+/// The same, at a rate in bytes a second.
+fn read_at(ahead: &mut ReadAhead, start: u64, len: u64, waits: bool, rate: u64) -> u64 {
+    NOW.set(NOW.get() + Duration::from_secs_f64(len as f64 / rate as f64));
+    let want = ahead.note(&(start..start + len), SIZE, ALONE, waits, NOW.get());
     let mut bytes = 0;
     for range in want.ranges(SIZE) {
         bytes += range.end - range.start;
@@ -83,7 +96,7 @@ fn strides_are_followed_in_both_directions() {
                 break;
             };
             hits += u32::from(known.contains(&start));
-            let want = ahead.note(&(start..start + 4096), SIZE, ALONE, true);
+            let want = ahead.note(&(start..start + 4096), SIZE, ALONE, true, NOW.get());
             for range in want.ranges(SIZE) {
                 fetched += range.end - range.start;
                 assert_eq!(range.end - range.start, 4096);
@@ -120,17 +133,32 @@ fn a_window_that_is_not_needed_shrinks() {
 }
 
 #[test]
+fn a_window_does_not_grow_in_vain() {
+    let mut ahead = ReadAhead::default();
+    let mut sizes = Vec::new();
+    for n in 0..SIZE / BIG {
+        // A line that carries 10 MiB a second however many bytes are on their way, give or take some.
+        read_at(&mut ahead, n * BIG, BIG, true, 10 * MIB + n % 7 * (40 << 10));
+        sizes.push(ahead.streams[0].window);
+    }
+    let most = sizes.iter().max().unwrap();
+    assert_eq!(*most, 2 * QUICK, "one try, to see");
+    let large = sizes.iter().filter(|size| **size > QUICK).count();
+    assert!(large < sizes.len() / 8, "{large} of {} reads", sizes.len());
+}
+
+#[test]
 fn a_large_window_is_many_requests() {
     let mut ahead = ReadAhead::default();
-    let first = ahead.note(&(0..MIB), SIZE, ALONE, true);
-    assert_eq!((first.start, first.end, first.piece), (0, 2 * MIB, LARGE_PIECE), "with what the program waits for");
-    let small = ReadAhead::default().note(&(0..MIB), 2 * MIB, ALONE, true);
+    let first = ahead.note(&(0..MIB), SIZE, ALONE, true, NOW.get());
+    assert_eq!((first.start, first.end, first.piece), (0, 5 * MIB, LARGE_PIECE), "with what the program waits for");
+    let small = ReadAhead::default().note(&(0..MIB), 2 * MIB, ALONE, true, NOW.get());
     assert_eq!((small.start, small.end), (0, 2 * MIB));
     assert!(small.piece > LARGE_PIECE, "a file of two MiB is not worth eight requests");
     ahead.asked(first.start, first.end);
     let mut last = first;
     for n in 1..200 {
-        let want = ahead.note(&(n * MIB..(n + 1) * MIB), SIZE, ALONE, true);
+        let want = ahead.note(&(n * MIB..(n + 1) * MIB), SIZE, ALONE, true, NOW.get());
         if want.count > 0 {
             ahead.asked(want.start, want.end);
             last = want;
