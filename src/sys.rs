@@ -128,15 +128,47 @@ unsafe impl Send for Slab {}
 /// side by side keeps the memory of all while one of them lives (measured: 450 MiB for 256).
 const MAPPED: usize = 128 << 10;
 /// Slabs of these sizes are used again: the kernel clears each page of fresh memory, which took half of the time of
-/// reading a large file. So many bytes of each size wait for their next use.
+/// reading a large file. So many bytes wait for their next use: twice what a reader leaves behind at a time.
 const POOLED: [usize; 4] = [1 << 20, 512 << 10, 256 << 10, 128 << 10];
-const SPARE: usize = 2 << 20;
+const SPARE: usize = 8 << 20;
 
-static SPARES: [Mutex<Vec<Memory>>; POOLED.len()] = [const { Mutex::new(Vec::new()) }; POOLED.len()];
+static SPARES: Mutex<Spares> = Mutex::new(Spares { by_size: [const { Vec::new() }; POOLED.len()], bytes: 0 });
 
-fn spares(len: usize) -> Option<MutexGuard<'static, Vec<Memory>>> {
-    let pool = POOLED.iter().position(|pooled| *pooled == len)?;
-    Some(SPARES[pool].lock().unwrap_or_else(PoisonError::into_inner))
+struct Spares {
+    by_size: [Vec<Memory>; POOLED.len()],
+    bytes: usize,
+}
+
+impl Spares {
+    fn lock() -> MutexGuard<'static, Spares> {
+        SPARES.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&mut self, pool: usize) -> Option<Memory> {
+        let memory = self.by_size[pool].pop()?;
+        self.bytes -= POOLED[pool];
+        Some(memory)
+    }
+
+    /// Keeps it, in place of those of other sizes, which are not wanted now. What comes back goes to the kernel.
+    fn put(&mut self, pool: usize, memory: Memory) -> Vec<Memory> {
+        let mut out = Vec::new();
+        while self.bytes + POOLED[pool] > SPARE {
+            let other = (0..POOLED.len()).filter(|other| *other != pool).find_map(|other| self.take(other));
+            let Some(other) = other else {
+                out.push(memory);
+                return out;
+            };
+            out.push(other);
+        }
+        self.by_size[pool].push(memory);
+        self.bytes += POOLED[pool];
+        out
+    }
+}
+
+fn pool_of(len: usize) -> Option<usize> {
+    POOLED.iter().position(|pooled| *pooled == len)
 }
 
 // SAFETY: it owns plain bytes.
@@ -183,7 +215,7 @@ pub struct SlabWriter(Arc<Slab>);
 impl Slab {
     /// An empty buffer for `capacity` bytes, and its writer.
     pub fn with_capacity(capacity: usize) -> (Arc<Slab>, SlabWriter) {
-        let spare = spares(capacity).and_then(|mut spares| spares.pop());
+        let spare = pool_of(capacity).and_then(|pool| Spares::lock().take(pool));
         let memory = spare.unwrap_or_else(|| Memory::new(capacity));
         let slab = Arc::new(Slab { memory, capacity, filled: AtomicUsize::new(0) });
         (slab.clone(), SlabWriter(slab))
@@ -205,11 +237,12 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        if let Some(mut spares) = spares(self.capacity)
-            && spares.len() < SPARE / self.capacity
-        {
+        if let Some(pool) = pool_of(self.capacity) {
             let none = Memory { at: NonNull::dangling(), len: 0, mapped: false };
-            spares.push(std::mem::replace(&mut self.memory, none));
+            let memory = std::mem::replace(&mut self.memory, none);
+            // Given to the kernel after the lock.
+            let out = Spares::lock().put(pool, memory);
+            drop(out);
         }
     }
 }

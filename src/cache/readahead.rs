@@ -5,8 +5,7 @@
 //! fetched for them but what they ask for.
 
 use super::blocks::{BLOCK, SMALL};
-use super::fetch::CHUNK;
-use pace::{Advice, Pace};
+use pace::{LARGEST, Pace};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -23,10 +22,9 @@ const CALM: u64 = 8;
 /// Requests that a large window is made of, if there is one reader. A connection may carry little, whatever all of them
 /// together carry.
 pub(super) const LANES: u64 = 64;
-/// Least bytes of one request.
+/// Least bytes of one request, and of one of a large file as long as the window is small: a connection may carry little.
 const PIECE: u64 = 1 << 20;
-/// The same for a large file, as long as its reader waits: it is not known yet what a connection carries.
-const LARGE_PIECE: u64 = 256 << 10;
+const LARGE_PIECE: u64 = 512 << 10;
 const LARGE: u64 = 16 << 20;
 /// The kernel's own read-ahead runs on several threads and may arrive out of order by this much.
 const SLACK: u64 = 4 << 20;
@@ -227,22 +225,20 @@ impl Stream {
             self.window *= if waits { 4 } else { 2 };
             return;
         }
-        match self.pace.note(new, self.window, waits, now) {
-            // Where it may not, its rate is not held against a smaller window's.
-            Advice::Double if self.window >= most => self.pace = Pace::default(),
-            Advice::Double => self.window *= 2,
-            Advice::Halve => self.window = (self.window / 2).max(QUICK),
-            Advice::Keep if self.calm >= CALM * self.window => {
-                (self.window, self.calm) = ((self.window / 2).max(QUICK), 0);
-            }
-            Advice::Keep => {}
+        if self.calm >= CALM * self.window {
+            (self.window, self.calm) = ((self.window / 2).max(QUICK), 0);
         }
+        self.pace.note(new, &mut self.window, most, (waits, now));
     }
 
     /// How large its requests are: so that many are on their way in what the window holds. A power of two, as segments are.
     fn piece(&self, size: u64, lanes: u64) -> u64 {
-        let least = if size >= LARGE && self.calm < QUICK { LARGE_PIECE } else { PIECE };
-        let piece = (self.window / lanes).clamp(least, u64::from(CHUNK) * BLOCK).min(self.window / 2).max(BLOCK);
+        let least = match self.pace.piece {
+            0 if size >= LARGE => LARGE_PIECE,
+            0 => PIECE,
+            found => found,
+        };
+        let piece = (self.window / lanes).clamp(least, LARGEST).min(self.window / 2).max(BLOCK);
         1 << piece.ilog2()
     }
 

@@ -2,7 +2,7 @@ use super::*;
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
-const SIZE: u64 = 1 << 30;
+const SIZE: u64 = 4 << 30;
 const MOST: u64 = 64 * MIB;
 const ALONE: Share = Share { bytes: MOST, lanes: LANES };
 
@@ -49,7 +49,7 @@ fn a_sequential_reader_gets_more_and_more_while_it_waits() {
     let (mut waiting, mut content) = (ReadAhead::default(), ReadAhead::default());
     let most_ahead = |ahead: &mut ReadAhead, waits| {
         let (mut fetched, mut most) = (0, 0);
-        for n in 0..1024 {
+        for n in 0..SIZE / BIG {
             fetched += read(ahead, n * BIG, BIG, waits);
             most = most.max(fetched.saturating_sub((n + 1) * BIG));
         }
@@ -119,7 +119,7 @@ fn a_stream_with_large_holes_becomes_a_stride() {
 fn a_window_that_is_not_needed_shrinks() {
     let mut ahead = ReadAhead::default();
     let mut at = 0;
-    while at < 256 * MIB {
+    while at < 512 * MIB {
         read(&mut ahead, at, BIG, true);
         at += BIG;
     }
@@ -154,15 +154,33 @@ fn a_large_window_is_many_requests() {
     assert_eq!((first.start, first.end, first.piece), (0, 5 * MIB, LARGE_PIECE), "with what the program waits for");
     let small = ReadAhead::default().note(&(0..MIB), 2 * MIB, ALONE, true, NOW.get());
     assert_eq!((small.start, small.end), (0, 2 * MIB));
-    assert!(small.piece > LARGE_PIECE, "a file of two MiB is not worth eight requests");
+    assert!(small.piece * 8 > small.end, "a file of two MiB is not worth eight requests");
     ahead.asked(first.start, first.end);
     let mut last = first;
-    for n in 1..200 {
+    for n in 1..1024 {
+        NOW.set(NOW.get() + Duration::from_millis(10));
         let want = ahead.note(&(n * MIB..(n + 1) * MIB), SIZE, ALONE, true, NOW.get());
         if want.count > 0 {
             ahead.asked(want.start, want.end);
             last = want;
         }
     }
-    assert_eq!(last.piece, MOST / LANES);
+    assert_eq!(last.piece, QUICK / 8, "larger ones cost nothing, and a larger window brings nothing");
+}
+
+#[test]
+fn requests_stay_small_where_a_connection_carries_little() {
+    let mut ahead = ReadAhead::default();
+    let mut pieces = Vec::new();
+    for n in 0..SIZE / BIG {
+        // A connection carries 4 MiB a second, and a request takes 20 ms beside that.
+        let window = ahead.streams.last().map_or(MIB, |stream| stream.window.max(MIB));
+        let piece = ahead.streams.last().map_or(LARGE_PIECE, |stream| stream.piece(SIZE, LANES));
+        let rate = window as f64 / (piece as f64 / (4.0 * MIB as f64) + 0.02);
+        read_at(&mut ahead, n * BIG, BIG, true, rate as u64);
+        pieces.push(piece);
+    }
+    // 64 MiB would bring 7 % more.
+    assert_eq!((*pieces.last().unwrap(), ahead.streams[0].window), (2 * QUICK / LANES, 2 * QUICK));
+    assert!(pieces.iter().filter(|piece| **piece > 2 * QUICK / LANES).count() < pieces.len() / 8);
 }
