@@ -5,7 +5,8 @@
 //! fetched for them but what they ask for.
 
 use super::blocks::{BLOCK, SMALL};
-use pace::{LARGEST, Pace};
+use super::fetch::CHUNK;
+use pace::Pace;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -14,15 +15,15 @@ mod pace;
 /// First window of a reader that was found to be sequential, and of one that copies a large file.
 const FIRST: u64 = 1 << 20;
 const FIRST_OF_COPY: u64 = 4 << 20;
-/// Up to here the window grows with each read. Beyond it grows only as long as the reader has to wait and more bytes on their
-/// way raise the throughput (the product of bandwidth and delay is larger than the window).
+/// Up to here the window grows with each read. Beyond it grows only when the reader had to wait: then more bytes on
+/// their way raise the throughput (the product of bandwidth and delay is larger than the window), unless the line is narrow.
 const QUICK: u64 = 16 << 20;
 /// A reader that has read so many windows without waiting could do with less.
 const CALM: u64 = 8;
 /// Requests that a large window is made of, if there is one reader. A connection may carry little, whatever all of them
 /// together carry.
 pub(super) const LANES: u64 = 64;
-/// Least bytes of one request, and of one of a large file as long as the window is small: a connection may carry little.
+/// Least bytes of one request, and of one of a large file as long as its reader waits: a connection may carry little.
 const PIECE: u64 = 1 << 20;
 const LARGE_PIECE: u64 = 512 << 10;
 const LARGE: u64 = 16 << 20;
@@ -200,7 +201,7 @@ impl Stream {
                 0 if copies || !is_first => self.window = FIRST,
                 0 => {}
                 // One that leaves bytes out is perhaps not sequential at all.
-                _ if self.missed == 0 => self.adapt(new, share.bytes, demand),
+                _ if self.missed == 0 => self.adapt(new, demand),
                 _ => {}
             }
             self.window = self.window.min(share.bytes);
@@ -218,27 +219,23 @@ impl Stream {
         Want { start: self.asked, end: target, stride: 0, count: 1, piece }
     }
 
-    /// The window grows while the reader waits and that helps, and shrinks when it has not waited for long.
-    fn adapt(&mut self, new: u64, most: u64, Demand { waits, now, .. }: Demand) {
+    /// The window grows while the reader waits, and shrinks when it has not waited for long, or when the line is narrow.
+    fn adapt(&mut self, new: u64, Demand { waits, now, .. }: Demand) {
         self.calm = if waits { 0 } else { self.calm + new };
         if self.window < QUICK {
             self.window *= if waits { 4 } else { 2 };
-            return;
-        }
-        if self.calm >= CALM * self.window {
+        } else if waits {
+            self.window *= 2;
+        } else if self.calm >= CALM * self.window {
             (self.window, self.calm) = ((self.window / 2).max(QUICK), 0);
         }
-        self.pace.note(new, &mut self.window, most, (waits, now));
+        self.window = self.window.min(self.pace.note(new, waits, now).max(FIRST));
     }
 
     /// How large its requests are: so that many are on their way in what the window holds. A power of two, as segments are.
     fn piece(&self, size: u64, lanes: u64) -> u64 {
-        let least = match self.pace.piece {
-            0 if size >= LARGE => LARGE_PIECE,
-            0 => PIECE,
-            found => found,
-        };
-        let piece = (self.window / lanes).clamp(least, LARGEST).min(self.window / 2).max(BLOCK);
+        let least = if size >= LARGE && self.calm < QUICK { LARGE_PIECE } else { PIECE };
+        let piece = (self.window / lanes).clamp(least, u64::from(CHUNK) * BLOCK).min(self.window / 2).max(BLOCK);
         1 << piece.ilog2()
     }
 

@@ -6,6 +6,7 @@ use crate::meta::Kind;
 use crate::names::{Name, NameError};
 use std::ffi::OsStr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The answer to a lookup.
@@ -65,10 +66,13 @@ impl Fs {
                 drop(state);
                 Ok(Found::Entry(entry))
             }
-            None => match self.remember(parent, &name)? {
-                Memory::Absent(ttl) => Ok(Found::Absent(ttl)),
-                _ => Ok(Found::Absent(Duration::ZERO)),
-            },
+            None => {
+                self.absence_took.store(began.elapsed().as_millis() as u64, Ordering::Relaxed);
+                match self.remember(parent, &name)? {
+                    Memory::Absent(ttl) => Ok(Found::Absent(ttl)),
+                    _ => Ok(Found::Absent(Duration::ZERO)),
+                }
+            }
         }
     }
 

@@ -13,20 +13,24 @@ use crate::names::Name;
 use crate::store::Condition;
 use futures::future::FutureExt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A file that its program closes within this time is stored, or refused, without a HEAD. Two clients that make the same
 /// file within it come too close for either to know who was first.
 const SOON: Duration = Duration::from_millis(5);
 
-/// A lookup that asked so long ago belongs to the same open(2).
+/// A lookup whose answer came so long ago belongs to the same open(2).
 const JUST_ASKED: Duration = Duration::from_millis(50);
+/// An answer that took longer is too old.
+const LONGEST_WAY: u64 = 500;
 
 impl Fs {
     /// Asks what stands under a name that memory believes absent; `None` if the lookup of this very open has asked.
     pub(super) fn look_again(self: &Arc<Self>, parent: u64, name: &Name) -> Result<Option<Look>> {
+        let way = Duration::from_millis(self.absence_took.load(Ordering::Relaxed).min(LONGEST_WAY));
         if let Memory::Absent(ttl) = self.remember(parent, name)?
-            && ttl + JUST_ASKED >= self.options.max_age
+            && ttl + way + JUST_ASKED >= self.options.max_age
         {
             return Ok(None);
         }

@@ -71,7 +71,7 @@ use retry::{Done, Tries};
 use std::error::Error;
 use std::future::Future;
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -95,6 +95,10 @@ struct Place {
     probes: String,
     watch_probes: OnceLock<Box<WatchProbes>>,
     quirks: tokio::sync::Mutex<Option<Quirks>>,
+    /// How often that was tried.
+    probed: AtomicU32,
+    /// Keys of probes that broke off, and may have left an upload.
+    broke_off: Mutex<Vec<String>>,
     /// It was found that nothing can be appended here.
     no_append: AtomicBool,
 }
@@ -266,6 +270,8 @@ impl Place {
             probes: format!("{probe_prefix}{id}-"),
             watch_probes: OnceLock::new(),
             quirks: Default::default(),
+            probed: AtomicU32::new(0),
+            broke_off: Mutex::default(),
             no_append: AtomicBool::new(false),
         }
     }

@@ -6,6 +6,8 @@
 use super::exchange::{Extra, HeaderList};
 use super::{Body, Condition, ErrorKind, PartDone, Quirks, Result, Store, StoreError, WriteHeaders};
 use bytes::Bytes;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// An etag that no object has.
 const WRONG: &str = "00000000000000000000000000000000";
@@ -35,7 +37,9 @@ impl Store {
 
     async fn probe(&self) -> Result<Quirks> {
         self.probing(&self.place.probes, true);
-        let key = |what: &str| format!("{}{what}", self.place.probes);
+        // Each time other keys: what is left of the last time may still be on its way out.
+        let time = self.place.probed.fetch_add(1, Relaxed);
+        let key = |what: &str| format!("{}{what}-{time}", self.place.probes);
         let keys = [key("absent"), key("quoted"), key("plain"), key("complete")];
         let (absent, quoted, plain, complete) = tokio::join!(
             self.probe_absent(&keys[0]),
@@ -47,9 +51,9 @@ impl Store {
         if outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(is_outage)) {
             // Whoever waits for the probe has waited for as long as he may.
             let store = self.clone();
-            tokio::spawn(async move { store.clear_away(&keys).await });
+            tokio::spawn(async move { store.clear_away(&keys, true).await });
         } else {
-            self.clear_away(&keys).await;
+            self.clear_away(&keys, false).await;
         }
         let (quoted, plain) = (if_clear(quoted)?, if_clear(plain)?);
         Ok(Quirks {
@@ -61,7 +65,7 @@ impl Store {
         })
     }
 
-    async fn clear_away(&self, keys: &[String; 4]) {
+    async fn clear_away(&self, keys: &[String; 4], broke_off: bool) {
         let deleted = futures::future::join_all(keys.iter().map(|key| self.delete(key))).await;
         for (key, gone) in keys.iter().zip(deleted) {
             match gone {
@@ -71,7 +75,27 @@ impl Store {
                 _ => {}
             }
         }
-        self.probing(&self.place.probes, false);
+        let left = || self.place.broke_off.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys_left = std::mem::take(&mut *left());
+        keys_left.extend(broke_off.then(|| keys[3].clone()));
+        for key in keys_left {
+            if let Err(error) = self.abort_all(&key).await {
+                tracing::warn!("an upload of the probe {key} stays until it can be aborted: {error}");
+                left().push(key);
+            }
+        }
+        // What is left then is looked for by the next probe, or the next mount.
+        if left().is_empty() {
+            self.probing(&self.place.probes, false);
+        }
+    }
+
+    /// Nobody else uploads to the key of a probe.
+    async fn abort_all(&self, key: &str) -> Result<()> {
+        for upload in self.list_uploads(key).await? {
+            self.abort_upload(&upload.key, &upload.id).await?;
+        }
+        Ok(())
     }
 
     async fn probe_absent(&self, key: &str) -> Result<bool> {
@@ -119,7 +143,7 @@ impl Store {
     /// Some releases between 18.2.5 and 19.2.1 lose the tail of an object that is copied onto itself. They send no
     /// `Server` header; RGW 20 does.
     fn safe_self_copy(&self) -> bool {
-        let server = self.inner.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let server = self.inner.server.lock().unwrap_or_else(PoisonError::into_inner);
         server.as_deref().is_some_and(|name| {
             ["AmazonS3", "osirisfs", "Ceph Object Gateway ("].iter().any(|safe| name.starts_with(safe))
         })

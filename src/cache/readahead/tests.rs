@@ -133,18 +133,17 @@ fn a_window_that_is_not_needed_shrinks() {
 }
 
 #[test]
-fn a_window_does_not_grow_in_vain() {
-    let mut ahead = ReadAhead::default();
-    let mut sizes = Vec::new();
-    for n in 0..SIZE / BIG {
-        // A line that carries 10 MiB a second however many bytes are on their way, give or take some.
-        read_at(&mut ahead, n * BIG, BIG, true, 10 * MIB + n % 7 * (40 << 10));
-        sizes.push(ahead.streams[0].window);
+fn a_window_holds_what_comes_in_two_seconds() {
+    for rate in [MIB / 4, MIB, 10 * MIB, 25 * MIB] {
+        let mut ahead = ReadAhead::default();
+        let reads = 10 * rate / BIG;
+        for n in 0..reads {
+            read_at(&mut ahead, n * BIG, BIG, true, rate);
+            let window = ahead.streams[0].window;
+            assert!(n < reads / 5 || window <= (5 * rate / 2).max(FIRST), "{rate}: {window}");
+        }
+        assert!(ahead.streams[0].window >= (2 * rate).max(FIRST) - BIG, "{rate}: {}", ahead.streams[0].window);
     }
-    let most = sizes.iter().max().unwrap();
-    assert_eq!(*most, 2 * QUICK, "one try, to see");
-    let large = sizes.iter().filter(|size| **size > QUICK).count();
-    assert!(large < sizes.len() / 8, "{large} of {} reads", sizes.len());
 }
 
 #[test]
@@ -165,22 +164,5 @@ fn a_large_window_is_many_requests() {
             last = want;
         }
     }
-    assert_eq!(last.piece, QUICK / 8, "larger ones cost nothing, and a larger window brings nothing");
-}
-
-#[test]
-fn requests_stay_small_where_a_connection_carries_little() {
-    let mut ahead = ReadAhead::default();
-    let mut pieces = Vec::new();
-    for n in 0..SIZE / BIG {
-        // A connection carries 4 MiB a second, and a request takes 20 ms beside that.
-        let window = ahead.streams.last().map_or(MIB, |stream| stream.window.max(MIB));
-        let piece = ahead.streams.last().map_or(LARGE_PIECE, |stream| stream.piece(SIZE, LANES));
-        let rate = window as f64 / (piece as f64 / (4.0 * MIB as f64) + 0.02);
-        read_at(&mut ahead, n * BIG, BIG, true, rate as u64);
-        pieces.push(piece);
-    }
-    // 64 MiB would bring 7 % more.
-    assert_eq!((*pieces.last().unwrap(), ahead.streams[0].window), (2 * QUICK / LANES, 2 * QUICK));
-    assert!(pieces.iter().filter(|piece| **piece > 2 * QUICK / LANES).count() < pieces.len() / 8);
+    assert_eq!(last.piece, MOST / LANES);
 }
