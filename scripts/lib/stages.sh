@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Runs the stages of the tests one after another and counts what passed. Sourced after common.sh.
+# Runs the stages of the tests, one after another or side by side, and counts what passed. Sourced after common.sh.
 
 LOGS=$REPO/target/test-logs
 PASSED=0
@@ -13,13 +13,39 @@ check() { stage 0 "$@"; }
 # tests NAME COMMAND...: cargo test, or a script that ends with a summary as below. Counts the tests; none at all is a failure.
 tests() { stage 1 "$@"; }
 
+# beside NAME COMMAND...: begins tests that go on beside the next stages. `await_tests NAME` waits for them and counts.
+declare -A BESIDE
+beside() {
+    run_stage "$@" &
+    BESIDE[$1]=$!
+}
+await_tests() {
+    wait "${BESIDE[$1]}" || true
+    unset "BESIDE[$1]"
+    judge 1 "$1"
+}
+# For the end of a run that is broken off.
+end_beside() { ((${#BESIDE[@]} == 0)) || kill "${BESIDE[@]}" 2>/dev/null || true; }
+
 stage() {
-    local least=$1 name=$2 rc=0 passed failed start=$SECONDS
-    shift 2
-    local log=$LOGS/$name.log
+    run_stage "${@:2}"
+    judge "$1" "$2"
+}
+
+run_stage() {
+    local name=$1 rc=0 start=$SECONDS
+    shift
     mkdir -p "$LOGS"
+    rm -f "$LOGS/$name.end"
     # A mount that hangs must not hang the whole run.
-    timeout -k 10 "${OSIRISFS_STAGE_TIMEOUT:-1200}" "$@" >"$log" 2>&1 </dev/null || rc=$?
+    timeout -k 10 "${OSIRISFS_STAGE_TIMEOUT:-1200}" "$@" >"$LOGS/$name.log" 2>&1 </dev/null || rc=$?
+    echo "$rc $((SECONDS - start))" >"$LOGS/$name.end"
+}
+
+judge() {
+    local least=$1 name=$2 rc=1 took='?' passed failed
+    local log=$LOGS/$name.log
+    read -r rc took <"$LOGS/$name.end" || true
     passed=$(count passed "$log")
     failed=$(count failed "$log")
     # It did not come to its tests, or broke off.
@@ -34,9 +60,9 @@ stage() {
         mapfile -t these < <(sed -n "s/^test \(.*\) \.\.\. FAILED$/$name: \1/p; s/^FAILED /$name: /p" "$log")
         # It may have broken off before any test, or by a time-out.
         FAILURES+=("${these[@]:-$name}")
-        say "$name FAILED, exit code $rc, $((SECONDS - start)) s (log: $log)"
+        say "$name FAILED, exit code $rc, $took s (log: $log)"
     else
-        say "$name ok, $passed tests, $((SECONDS - start)) s"
+        say "$name ok, $passed tests, $took s"
     fi
 }
 
