@@ -122,7 +122,7 @@ fn asked() -> Option<std::ops::Range<u64>> {
 
 #[test]
 fn small_files_agree_with_a_plain_folder() {
-    run_all(asked().unwrap_or(1..7), Sizes::Small, Weather::Fair);
+    run_all(asked().unwrap_or(1..9), Sizes::Small, Weather::Fair);
 }
 
 #[test]

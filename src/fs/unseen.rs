@@ -22,7 +22,7 @@ const SOON: Duration = Duration::from_millis(5);
 
 /// A lookup whose answer came so long ago belongs to the same open(2).
 const JUST_ASKED: Duration = Duration::from_millis(50);
-/// An answer that took longer is too old.
+/// The way of an answer counts as no longer, in milliseconds.
 const LONGEST_WAY: u64 = 500;
 
 impl Fs {
