@@ -7,7 +7,6 @@ use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::Write;
 use std::process::Command;
-use std::time::Duration;
 
 /// Resident memory in KiB.
 fn memory(pid: i32) -> u64 {
@@ -52,39 +51,6 @@ fn what_the_kernel_forgets_is_forgotten() {
     sh(m.root(), "mkdir d; echo new > d/f1; test \"$(cat d/f1)\" = new; test \"$(ls d)\" = f1").ok();
     m.umount();
     assert_eq!(service.s3().keys(""), ["d/", "d/f1"]);
-}
-
-/// A file keeps its number when the kernel forgets it under memory pressure, and from mount to mount. tar takes back the
-/// placeholders of its links by their numbers, git sees by them whether a file is still the same.
-#[test]
-fn numbers_outlive_forgetting() {
-    let service = Service::embedded();
-    let mut m = mount(&service);
-    let make = "mkdir -p s/sub; for n in $(seq 60); do echo $n > s/sub/f$n; ln -s ../../nowhere$n s/sub/l$n; done; tar -cf s.tar s";
-    sh(service.folder(), make).ok();
-    let source = service.folder().join("s.tar");
-    std::thread::scope(|scope| {
-        let tar = scope.spawn(|| sh(m.root(), &format!("tar -xf {}", source.display())).ok());
-        while !tar.is_finished() {
-            fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        tar.join().unwrap();
-    });
-    let links = sh(&m.path("s/sub"), "for n in $(seq 60); do readlink l$n; done | grep -c nowhere").ok();
-    assert_eq!(links, "60\n");
-    let numbers = |m: &crate::support::Mount| sh(m.root(), "stat -c '%i %n' s s/sub s/sub/f*").ok();
-    let before = numbers(&m);
-    fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
-    assert_eq!(numbers(&m), before);
-    m.again();
-    assert_eq!(numbers(&m), before);
-    // The number that readdir tells is the one that stat tells.
-    m.again();
-    assert_eq!(
-        sh(m.root(), "diff <(ls -iU s/sub | grep f | awk '{print $1}' | sort) <(stat -c %i s/sub/f* | sort)").ok(),
-        ""
-    );
 }
 
 /// An open file that was not stored yet is stored when the daemon is told to end.
