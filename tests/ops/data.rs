@@ -6,6 +6,7 @@ use rustix::fs::{FallocateFlags, SeekFrom, fallocate};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::process::Command;
 
 pub fn sparse_files(service: &Service) {
     let mut m = service.mount();
@@ -90,6 +91,11 @@ pub fn fsync_stores(service: &Service) {
     let mut want = bytes.clone();
     want[5..12].copy_from_slice(b"changed");
     assert_same("after the duplicate's close", &s3.get("f"), &want);
+    // And a child's, which has a duplicate until it becomes another program.
+    file.write_at(b"again", 40).unwrap();
+    assert!(Command::new("true").status().unwrap().success());
+    want[40..45].copy_from_slice(b"again");
+    assert_same("after a child's start", &s3.get("f"), &want);
     drop(file);
     assert_same("after close", &s3.get("f"), &want);
 }
