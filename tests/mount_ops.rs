@@ -47,6 +47,7 @@ on! { embedded:
     locks { flock record_locks }
     mapped {
         shared_mapping mapping_outlives_its_descriptor private_mapping mappings_and_writes_are_one programs_run
+        running_programs_stay
     }
     names { lengths long_keys not_utf8 reserved odd_characters odd_characters_in_large_files }
     remove {
@@ -101,6 +102,7 @@ on! { plain:
     locks { flock record_locks }
     mapped {
         shared_mapping mapping_outlives_its_descriptor private_mapping mappings_and_writes_are_one programs_run
+        running_programs_stay
     }
     names { lengths odd_characters odd_characters_in_large_files }
     remove { unlink open_files_live_on unlink_while_streaming }

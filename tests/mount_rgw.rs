@@ -62,7 +62,7 @@ cases! {
             small_objects_keep_their_headers large_objects_keep_their_headers directory_markers_keep_their_headers
             logs_keep_their_headers a_replaced_file_starts_anew
         }
-        mapped { shared_mapping programs_run }
+        mapped { shared_mapping programs_run running_programs_stay }
         names { lengths long_keys not_utf8 odd_characters odd_characters_in_large_files }
         remove { unlink open_files_live_on unlink_while_streaming removed_elsewhere }
         rename {

@@ -1,6 +1,7 @@
 //! Making files, directories, links and special files.
 
 use super::append::appends;
+use super::handle::Access;
 use super::{Entry, Fs, FsError, Opened, Result, now, object};
 use crate::config::ExclusiveCreate;
 use crate::draft::Draft;
@@ -85,13 +86,12 @@ impl Fs {
         state.appends = appends(flags, None);
         state.writers = 1;
         let stored = state.object.is_some();
-        let access = flags & libc::O_ACCMODE;
         let inode = self.table.add(parent, &name, state).ok_or(FsError::stale())?;
         self.name_changed(parent, &name, true, stored);
         self.look_soon(&inode);
         let entry = self.mention(&inode);
         // Its close stores the new file, also if it was opened for reading only.
-        let fh = self.handles.add(inode, access != libc::O_WRONLY, true);
+        let fh = self.handles.add(inode, Access { write: true, ..Access::of(flags) });
         Ok((entry, Opened { fh, keep_cache: false }))
     }
 

@@ -171,6 +171,8 @@ errnos! {
     unsupported = EOPNOTSUPP, "not supported";
     /// EFBIG
     too_large = EFBIG, "beyond 5 TiB";
+    /// ETXTBSY
+    running = ETXTBSY, "the program runs";
     /// EIO
     internal = EIO, "an internal task ended early";
     /// ENAMETOOLONG

@@ -17,14 +17,35 @@ pub struct Opened {
     pub keep_cache: bool,
 }
 
+/// What a file or directory is open for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Access {
+    pub(super) read: bool,
+    /// Its close stores what is not stored yet.
+    pub(super) write: bool,
+    /// A program that is being started or runs: the kernel closes the handle when the last process that runs it ends.
+    pub(super) execute: bool,
+}
+
+impl Access {
+    /// Of a directory.
+    pub(super) const DIR: Access = Access { read: true, write: false, execute: false };
+
+    /// By the flags of open(2), as the kernel has them in FUSE_OPEN.
+    pub(super) fn of(flags: i32) -> Access {
+        let access = flags & libc::O_ACCMODE;
+        Access { read: access != libc::O_WRONLY, write: access != libc::O_RDONLY, execute: flags & FMODE_EXEC != 0 }
+    }
+}
+
+/// execve(2) opens with it: `__FMODE_EXEC` of Linux' include/linux/fs.h. No program can set it itself.
+const FMODE_EXEC: i32 = 0x20;
+
 /// An open file or directory.
 #[derive(Debug)]
 pub(super) struct Handle {
     pub(super) inode: Arc<Inode>,
-    /// Opened for reading.
-    pub(super) read: bool,
-    /// Opened for writing: its close stores what is not stored yet.
-    pub(super) write: bool,
+    pub(super) access: Access,
     pub(super) ahead: Ranked<LEAF, ReadAhead>,
     /// The directory as this handle walks it: taken at the first read and at each rewind, so that offsets are stable.
     pub(super) rows: Ranked<LEAF, Option<Arc<Walk>>>,
@@ -55,9 +76,9 @@ pub(super) struct Handles {
 }
 
 impl Handles {
-    pub(super) fn add(&self, inode: Arc<Inode>, read: bool, write: bool) -> u64 {
+    pub(super) fn add(&self, inode: Arc<Inode>, access: Access) -> u64 {
         let fh = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let handle = Handle { inode, read, write, ahead: Ranked::new(ReadAhead::default()), rows: Ranked::new(None) };
+        let handle = Handle { inode, access, ahead: Ranked::new(ReadAhead::default()), rows: Ranked::new(None) };
         self.open.write().unwrap_or_else(|p| p.into_inner()).insert(fh, Arc::new(handle));
         fh
     }
@@ -69,6 +90,12 @@ impl Handles {
 
     pub(super) fn remove(&self, fh: u64) -> Option<Arc<Handle>> {
         self.open.write().unwrap_or_else(|p| p.into_inner()).remove(&fh)
+    }
+
+    /// Whether a program of this number runs.
+    pub(super) fn is_running(&self, ino: u64) -> bool {
+        let open = self.open.read().unwrap_or_else(|p| p.into_inner());
+        open.values().any(|handle| handle.access.execute && handle.inode.ino == ino)
     }
 
     /// Inodes of all open handles.

@@ -1,6 +1,7 @@
 //! Open and release of files. Open asks the service, whatever memory says: close-to-open consistency.
 
 use super::append::appends;
+use super::handle::Access;
 use super::{Change, Fs, FsError, Opened, Result, object};
 use crate::cache::{Origin, SMALL};
 use crate::inode::{Inode, State};
@@ -14,26 +15,18 @@ const WHOLE: u64 = 1 << 20;
 /// After a LOOKUP that asked, the OPEN that follows it within this time need not ask again.
 const REVALIDATED: Duration = Duration::from_secs(2);
 
-/// How a file is to be opened.
-#[derive(Clone, Copy, Debug)]
-struct Want {
-    read: bool,
-    write: bool,
-    truncate: bool,
-}
-
 impl Fs {
     /// Opens a file with open(2) flags. `clear_suid`: truncating takes set-user-id and set-group-id away, because the
     /// caller may not keep them.
     pub async fn open(self: &Arc<Self>, ino: u64, flags: i32, clear_suid: bool) -> Result<Opened> {
-        let access = flags & libc::O_ACCMODE;
-        let want = Want {
-            read: access != libc::O_WRONLY,
-            write: access != libc::O_RDONLY,
-            truncate: flags & libc::O_TRUNC != 0,
-        };
-        if want.write || want.truncate {
+        let (want, truncates) = (Access::of(flags), flags & libc::O_TRUNC != 0);
+        if want.write || truncates {
             self.writable()?;
+        }
+        // The kernel refuses to write to a program that runs before it asks here, but for this one way: with
+        // FUSE_ATOMIC_O_TRUNC it looks only after the answer, when the file would be empty.
+        if truncates && !want.write && self.handles.is_running(ino) {
+            return Err(FsError::running());
         }
         let inode = self.inode(ino)?;
         let (local, is_dir, looked_first) = {
@@ -64,7 +57,7 @@ impl Fs {
                     return Err(FsError::stale());
                 }
             }
-            if gate.is_some() && !want.truncate {
+            if gate.is_some() && !truncates {
                 self.revalidate(&inode, want.read).await?;
             }
             let mut state = inode.state();
@@ -75,7 +68,7 @@ impl Fs {
                 state.appends = appends(flags, state.appends.filter(|_| goes_on));
             }
         }
-        if want.truncate {
+        if truncates {
             if let Err(error) = self.truncate(&inode, 0).await {
                 self.closed(&inode, want.write);
                 return Err(error);
@@ -93,7 +86,7 @@ impl Fs {
             }
             keep
         };
-        Ok(Opened { fh: self.handles.add(inode, want.read, want.write), keep_cache })
+        Ok(Opened { fh: self.handles.add(inode, want), keep_cache })
     }
 
     /// The directory learns that what is looked up in it is also opened.
@@ -217,7 +210,7 @@ impl Fs {
     /// Closes a handle. What a failed or missing flush left is stored in the background.
     pub fn release(self: &Arc<Self>, fh: u64) {
         if let Some(handle) = self.handles.remove(fh) {
-            self.closed(&handle.inode, handle.write);
+            self.closed(&handle.inode, handle.access.write);
         }
     }
 

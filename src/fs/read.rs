@@ -137,7 +137,7 @@ impl Fs {
         // A handle opened for writing only is read too: the kernel fills the rest of a page before a partial write
         // through a mapping.
         let handle = self.handles.get(fh)?;
-        if handle.read || handle.write { Ok(handle) } else { Err(FsError::bad_handle()) }
+        if handle.access.read || handle.access.write { Ok(handle) } else { Err(FsError::bad_handle()) }
     }
 
     /// A file that does not fit into the cache leaves it block by block while its only reader goes on: read once more from

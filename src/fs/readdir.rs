@@ -1,7 +1,7 @@
 //! Reading directories, and symbolic links.
 
 use super::attr::Entry;
-use super::handle::{Walk, WalkEntry};
+use super::handle::{Access, Walk, WalkEntry};
 use super::lookup::Memory;
 use super::{Fs, FsError, Result};
 use crate::inode::{Inode, Knowledge, Listed, Listing, State};
@@ -36,7 +36,7 @@ impl Fs {
         if !inode.state().is_dir() {
             return Err(FsError::not_dir());
         }
-        Ok(self.handles.add(inode, true, false))
+        Ok(self.handles.add(inode, Access::DIR))
     }
 
     /// Closes a directory.

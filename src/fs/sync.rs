@@ -12,7 +12,9 @@ impl Fs {
         let new_and_empty = {
             let state = handle.inode.state();
             match &state.draft {
-                Some(draft) if draft.dirty && handle.write => draft.extents.size() == 0 && state.object.is_none(),
+                Some(draft) if draft.dirty && handle.access.write => {
+                    draft.extents.size() == 0 && state.object.is_none()
+                }
                 _ => return Ok(()),
             }
         };
@@ -32,9 +34,9 @@ impl Fs {
 
     /// Whether a flush has nothing to do.
     pub fn flush_is_idle(&self, fh: u64) -> bool {
-        self.handles
-            .get(fh)
-            .is_ok_and(|handle| !handle.write || !handle.inode.state().draft.as_ref().is_some_and(|draft| draft.dirty))
+        self.handles.get(fh).is_ok_and(|handle| {
+            !handle.access.write || !handle.inode.state().draft.as_ref().is_some_and(|draft| draft.dirty)
+        })
     }
 
     /// fsync(2) and fdatasync(2): bytes and attributes.

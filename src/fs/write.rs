@@ -29,7 +29,7 @@ impl Fs {
     /// Writes if nothing has to be waited for. `clear_suid`: the kernel asks to clear set-user-id and set-group-id.
     pub fn try_write(self: &Arc<Self>, fh: u64, offset: u64, data: &[u8], clear_suid: bool) -> Option<Result<u32>> {
         let handle = match self.handles.get(fh) {
-            Ok(handle) if handle.write => handle,
+            Ok(handle) if handle.access.write => handle,
             Ok(_) => return Some(Err(FsError::bad_handle())),
             Err(error) => return Some(Err(error)),
         };
@@ -44,7 +44,7 @@ impl Fs {
     /// Writes all of `data`.
     pub async fn write(self: &Arc<Self>, fh: u64, offset: u64, data: &[u8], clear_suid: bool) -> Result<u32> {
         let handle = self.handles.get(fh)?;
-        if !handle.write {
+        if !handle.access.write {
             return Err(FsError::bad_handle());
         }
         let mut waited = Duration::ZERO;
@@ -156,7 +156,7 @@ impl Fs {
     /// fallocate(2). Plain: the file is at least so long. Punch and zero: a hole.
     pub async fn fallocate(self: &Arc<Self>, fh: u64, offset: u64, len: u64, mode: i32) -> Result<()> {
         let handle = self.handles.get(fh)?;
-        if !handle.write {
+        if !handle.access.write {
             return Err(FsError::bad_handle());
         }
         let end = offset.checked_add(len).filter(|end| *end <= LARGEST).ok_or(FsError::too_large())?;

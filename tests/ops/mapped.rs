@@ -2,6 +2,9 @@
 
 use super::{read, write};
 use crate::support::{Service, assert_same, pattern, python, sh};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::process::Command;
 
 pub fn shared_mapping(service: &Service) {
     let mut m = service.mount();
@@ -80,4 +83,25 @@ pub fn programs_run(service: &Service) {
     assert_eq!(sh(m.root(), make).ok(), "it runs\n");
     m.again();
     assert_eq!(sh(m.root(), "./p; rm p p.c").ok(), "it runs\n");
+}
+
+/// Nothing changes a program that runs (ETXTBSY): not even an open for reading that truncates, of which the kernel asks the
+/// file system before it looks itself.
+pub fn running_programs_stay(service: &Service) {
+    let mut m = service.mount();
+    // Copied by another process, so that no child of another test has it open for writing when it is started.
+    sh(m.root(), "cp $(command -v sleep) s && chmod 755 s").ok();
+    let program = read(&m.path("s"));
+    let mut running = Command::new(m.path("s")).arg("60").spawn().unwrap();
+    for flags in [OFlags::RDONLY | OFlags::TRUNC, OFlags::WRONLY, OFlags::RDWR, OFlags::WRONLY | OFlags::TRUNC] {
+        let refused = rustix::fs::open(m.path("s"), flags, Mode::empty());
+        assert_eq!(refused.err(), Some(Errno::TXTBSY), "{flags:?}");
+    }
+    assert_eq!(running.try_wait().unwrap(), None);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    m.again();
+    assert_same("unchanged", &read(&m.path("s")), &program);
+    drop(rustix::fs::open(m.path("s"), OFlags::RDONLY | OFlags::TRUNC, Mode::empty()).unwrap());
+    assert_eq!(read(&m.path("s")), b"");
 }
