@@ -59,9 +59,9 @@ fn files_copied_out_take_a_round_trip_each() {
     service.s3().put_many((0..FILES).map(|n| (format!("d/f{n:05}"), n.to_string())));
     proxy.rule(|_| Spoil::Delay(ROUND_TRIP));
     for (before, heads) in [("ls d", FILES + 20), ("ls -l d", 20)] {
-        let mount = service.mount_through(&proxy, &["--max-age", "2"]);
+        let mount = service.mount_through(&proxy, &["--max-age", "4"]);
         sh(mount.root(), before).ok();
-        std::thread::sleep(Duration::from_millis(2200));
+        std::thread::sleep(Duration::from_millis(4200));
         proxy.clear();
         let out = tempfile::tempdir_in(service.folder()).unwrap();
         sh(mount.root(), &format!("cp -r d {}", out.path().display())).ok();
