@@ -3,6 +3,7 @@
 use super::slice::{Joined, Segment, Slice};
 use crate::store::{ETag, StoreError};
 use crate::sync::{CACHE, Ranked};
+use crate::sys;
 use bytes::Bytes;
 use lru::LruCache;
 use std::collections::HashMap;
@@ -132,6 +133,7 @@ impl BlockCache {
             let Some((_, old)) = inner.blocks.pop_lru() else { break };
             inner.gone(&old);
         }
+        sys::keep_spare(self.capacity.saturating_sub(taken(inner)));
     }
 
     /// Bytes held now, with what holding them costs.

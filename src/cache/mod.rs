@@ -7,6 +7,7 @@
 mod blocks;
 mod fetch;
 mod lent;
+mod line;
 mod readahead;
 mod slice;
 #[cfg(test)]

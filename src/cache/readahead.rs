@@ -6,22 +6,27 @@
 
 use super::blocks::{BLOCK, SMALL};
 use super::fetch::CHUNK;
+use climb::Climb;
 use pace::Pace;
 use std::ops::Range;
 use std::time::Instant;
 
+mod climb;
 mod pace;
 
 /// First window of a reader that was found to be sequential, and of one that copies a large file.
 const FIRST: u64 = 1 << 20;
 const FIRST_OF_COPY: u64 = 4 << 20;
-/// Up to here the window grows with each read. Beyond it grows only when the reader had to wait: then more bytes on
-/// their way raise the throughput (the product of bandwidth and delay is larger than the window), unless the line is narrow.
+/// Up to here the window grows with each read. Beyond it grows only when the reader had to wait: to so many requests as large
+/// as a connection carries well, and then as long as more of them side by side bring more.
 const QUICK: u64 = 16 << 20;
+const SIDE_BY_SIDE: u64 = 8;
+/// The same of one of many readers, whose requests are side by side with those of others.
+const LEAST_SIDE_BY_SIDE: u64 = 2;
 /// A reader that has read so many windows without waiting could do with less.
 const CALM: u64 = 8;
-/// Requests that a large window is made of, if there is one reader. A connection may carry little, whatever all of them
-/// together carry.
+/// Most requests of a large window, if there is one reader. A connection may carry little, whatever all of them together
+/// carry.
 pub(super) const LANES: u64 = 64;
 /// Least bytes of one request, and of one of a large file as long as its reader waits: a connection may carry little.
 const PIECE: u64 = 1 << 20;
@@ -71,6 +76,7 @@ struct Stream {
     window: u64,
     /// Bytes read since it last had to wait, or since the window last changed.
     calm: u64,
+    climb: Climb,
     pace: Pace,
     /// Bytes before this offset have been reported as passed.
     passed: u64,
@@ -103,6 +109,14 @@ pub struct Share {
     pub bytes: u64,
     /// Requests.
     pub lanes: u64,
+    /// Bytes of one that a connection carries well.
+    pub piece: u64,
+}
+
+impl Share {
+    fn side_by_side(self) -> u64 {
+        (SIDE_BY_SIDE * self.lanes / LANES).max(LEAST_SIDE_BY_SIDE)
+    }
 }
 
 impl ReadAhead {
@@ -201,14 +215,14 @@ impl Stream {
                 0 if copies || !is_first => self.window = FIRST,
                 0 => {}
                 // One that leaves bytes out is perhaps not sequential at all.
-                _ if self.missed == 0 => self.adapt(new, demand),
+                _ if self.missed == 0 => self.adapt(new, share, demand),
                 _ => {}
             }
             self.window = self.window.min(share.bytes);
         }
-        let piece = self.piece(size, share.lanes);
+        let piece = self.piece(size, share);
         let mut target = self.front.saturating_add(self.window).min(size);
-        if target < size && self.window >= QUICK {
+        if target < size && target - target % piece > self.asked {
             // So that whole requests come of it.
             target -= target % piece;
         }
@@ -220,7 +234,11 @@ impl Stream {
     }
 
     /// The window grows while the reader waits, and shrinks when it has not waited for long, or when the line is narrow.
-    fn adapt(&mut self, new: u64, Demand { waits, now, .. }: Demand) {
+    fn adapt(&mut self, new: u64, share: Share, Demand { waits, now, .. }: Demand) {
+        let base = (share.side_by_side() * share.piece.min(u64::from(CHUNK) * BLOCK)).max(QUICK);
+        let most = self.climb.most(base);
+        let more = self.window >= most && most < share.bytes;
+        self.climb.note(new, waits, now, self.window, more);
         self.calm = if waits { 0 } else { self.calm + new };
         if self.window < QUICK {
             self.window *= if waits { 4 } else { 2 };
@@ -229,14 +247,17 @@ impl Stream {
         } else if self.calm >= CALM * self.window {
             (self.window, self.calm) = ((self.window / 2).max(QUICK), 0);
         }
-        self.window = self.window.min(self.pace.note(new, waits, now).max(FIRST));
+        let narrow = self.pace.note(new, waits, now).max(FIRST);
+        self.window = self.window.min(self.climb.most(base)).min(narrow);
     }
 
-    /// How large its requests are: so that many are on their way in what the window holds. A power of two, as segments are.
-    fn piece(&self, size: u64, lanes: u64) -> u64 {
+    /// How large its requests are: as large as a connection carries well, and no more than there may be of them. A power of
+    /// two, as segments are.
+    fn piece(&self, size: u64, share: Share) -> u64 {
         let least = if size >= LARGE && self.calm < QUICK { LARGE_PIECE } else { PIECE };
-        let piece = (self.window / lanes).clamp(least, u64::from(CHUNK) * BLOCK).min(self.window / 2).max(BLOCK);
-        1 << piece.ilog2()
+        let well = share.piece.min(self.window / share.side_by_side());
+        let piece = well.max(self.window / share.lanes).clamp(least, u64::from(CHUNK) * BLOCK);
+        1 << piece.min(self.window / 2).max(BLOCK).ilog2()
     }
 
     fn stride_on(&mut self, read: &Range<u64>, size: u64, share: Share, waits: bool) -> Want {

@@ -10,8 +10,8 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Blocks in a segment: 1 MiB, the kernel's largest read.
-pub(super) const SEGMENT: u32 = (1024 * 1024 / BLOCK) as u32;
+/// Blocks in a segment: 2 MiB, a huge page, of which the kernel's largest reads take a half.
+pub(super) const SEGMENT: u32 = (2 * 1024 * 1024 / BLOCK) as u32;
 
 /// Memory that several blocks share.
 #[derive(Debug)]

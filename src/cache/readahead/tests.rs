@@ -4,7 +4,7 @@ use std::time::Duration;
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 1 << 30;
 const MOST: u64 = 64 * MIB;
-const ALONE: Share = Share { bytes: MOST, lanes: LANES };
+const ALONE: Share = Share { bytes: MOST, lanes: LANES, piece: 8 * MIB };
 
 /// Reads and does what is asked for; gives back the bytes fetched.
 fn read(ahead: &mut ReadAhead, start: u64, len: u64, waits: bool) -> u64 {
@@ -156,5 +156,36 @@ fn a_large_window_is_many_requests() {
             last = want;
         }
     }
-    assert_eq!(last.piece, MOST / LANES);
+    assert_eq!(last.piece, MOST / SIDE_BY_SIDE, "as large as a connection carries well");
+}
+
+/// Reads `len` bytes over a line whose connections carry `each` bytes a second and together `all`; gives back the last window
+/// and its piece.
+fn read_over(len: u64, each: u64, all: u64) -> (u64, u64) {
+    const ROOM: u64 = 128 * MIB;
+    let share = Share { bytes: ROOM, lanes: LANES, piece: (each / 10).min(8 * MIB) };
+    let (mut ahead, mut now, mut piece) = (ReadAhead::default(), Instant::now(), FIRST);
+    for n in 0..len / MIB {
+        let want = ahead.note(&(n * MIB..(n + 1) * MIB), 2 * len, share, true, now);
+        if want.count > 0 {
+            ahead.asked(want.start, want.end);
+            piece = want.piece;
+        }
+        let lanes = (ahead.streams[0].window / piece).clamp(1, LANES);
+        now += Duration::from_secs_f64(MIB as f64 / (lanes * each).min(all) as f64);
+    }
+    (ahead.streams[0].window, piece)
+}
+
+#[test]
+fn the_window_grows_while_more_requests_bring_more() {
+    // Each connection carries little: as many as there may be.
+    let (window, piece) = read_over(2 << 30, 4 * MIB, 1 << 40);
+    assert_eq!(window / piece, LANES, "{window} of {piece}");
+    // One that carries much fills the processor or the line: some large requests, and no more of them.
+    let (window, piece) = read_over(2 << 30, 100 * MIB, 400 * MIB);
+    assert_eq!((window, piece), (64 * MIB, 8 * MIB));
+    // In between: as many as fill the line, or up to twice that.
+    let (window, piece) = read_over(2 << 30, 20 * MIB, 400 * MIB);
+    assert!((20..=40).contains(&(window / piece)), "{window} of {piece}");
 }
