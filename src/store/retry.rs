@@ -70,6 +70,10 @@ pub(super) struct Tries {
     /// A refusal without a name was looked into.
     asked: bool,
     upload: u64,
+    /// The last attempt had little of its own time left: that nothing came says nothing.
+    hasty: bool,
+    /// What the one before ended with.
+    earlier: Option<StoreError>,
     /// An earlier attempt may have been carried out though no answer said so.
     pub(super) unclear: bool,
 }
@@ -90,6 +94,8 @@ impl Tries {
             renewed: 0,
             asked: false,
             upload: 0,
+            hasty: false,
+            earlier: None,
             unclear: false,
         }
     }
@@ -125,6 +131,7 @@ impl Tries {
         self.place = inner.places.current();
         let begun = Instant::now();
         self.begun = begun;
+        self.hasty = self.patience.left() < limit / 4;
         let on_its_way = inner.counters.meter.begin(self.op);
         let outcome = self.patience.spend(limit, call(inner.places.client(), exchange.clone())).await;
         let answer = exchange.answer();
@@ -203,9 +210,12 @@ impl Tries {
             if failure.is(ErrorKind::BadCredentials) {
                 self.store.inner.credentials.give_up();
             }
-            return Err(failure.error);
+            // What answered all the time is to be named, not that the last moment was too short for one more answer.
+            let earlier = self.earlier.take().filter(|_| self.hasty && failure.is(ErrorKind::Timeout));
+            return Err(earlier.unwrap_or(failure.error));
         }
         self.store.inner.counters.meter.retry();
+        self.earlier = Some(failure.error);
         let _ = self.patience.sleep(wait).await;
         Ok(())
     }

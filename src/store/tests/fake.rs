@@ -65,6 +65,12 @@ impl Reply {
         self
     }
 
+    /// It comes when nobody waits for it any longer.
+    pub fn held(mut self) -> Reply {
+        self.hold = Duration::from_secs(60);
+        self
+    }
+
     /// The last `missing` bytes are not sent; the connection stays open and silent.
     pub fn stalled(mut self, missing: usize) -> Reply {
         self.bytes.truncate(self.bytes.len() - missing);

@@ -194,6 +194,19 @@ async fn who_may_not_write_gets_no_promises() {
     assert_eq!(store.quirks().await.unwrap_err().kind, ErrorKind::Server);
 }
 
+/// The last attempt has little time, and it is no news that nothing comes in it.
+#[tokio::test]
+async fn an_outage_is_named_to_its_end() {
+    let fake = Fake::start(|n, _| if n == 0 { Reply::error(503, "SlowDown") } else { Reply::lost().held() }).await;
+    let error = fake.store(2.0).list(ListRequest::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Server, "SlowDown"), "{error}");
+    assert_eq!(fake.requests().len(), 2);
+    // Who is silent from the beginning is called so.
+    let fake = Fake::start(|_, _| Reply::lost().held()).await;
+    let error = fake.store(0.5).list(ListRequest::default()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
+}
+
 #[tokio::test]
 async fn a_listing_that_cannot_be_read_is_fetched_again() {
     const PAGE: &str = "<ListBucketResult><EncodingType>url</EncodingType><Name>b1</Name><IsTruncated>true</IsTruncated>\
