@@ -231,16 +231,16 @@ impl Drop for Memory {
 /// A fresh mapping, which no other memory shares. From the size of a huge page on it is laid so that it can be made of them:
 /// one fault instead of 512 (which took a quarter of the time of reading a large file).
 fn map(len: usize) -> Option<NonNull<u8>> {
-    let spare = if len.is_multiple_of(HUGE) { HUGE } else { 0 };
+    let slack = if len.is_multiple_of(HUGE) { HUGE } else { 0 };
     // SAFETY: a new anonymous mapping, at an address that the kernel chooses. Ends that are not wanted belong to nobody yet.
     unsafe {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let at = libc::mmap(std::ptr::null_mut(), len + spare, protection, flags, -1, 0);
+        let at = libc::mmap(std::ptr::null_mut(), len + slack, protection, flags, -1, 0);
         if at == libc::MAP_FAILED {
             return None;
         }
-        if spare == 0 {
+        if slack == 0 {
             return NonNull::new(at.cast());
         }
         let before = at.cast::<u8>().align_offset(HUGE);
@@ -248,8 +248,8 @@ fn map(len: usize) -> Option<NonNull<u8>> {
         if before > 0 {
             libc::munmap(at, before);
         }
-        if spare > before {
-            libc::munmap(begin.add(len).cast(), spare - before);
+        if slack > before {
+            libc::munmap(begin.add(len).cast(), slack - before);
         }
         libc::madvise(begin.cast(), len, libc::MADV_HUGEPAGE);
         NonNull::new(begin)

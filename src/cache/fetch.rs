@@ -14,10 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Most blocks in one GET when reading ahead (8 MiB): long enough that neither the round trip nor what a request costs the
-/// service counts. A Ceph gateway spends a quarter less on 8 MiB than on four of 2 MiB, and two thirds less than on sixteen
-/// of 512 KiB.
-pub(super) const CHUNK: u32 = (8 * 1024 * 1024 / BLOCK) as u32;
 /// Least memory for data that nobody has asked for yet; else half of the cache.
 const LEAST_AHEAD: u64 = 16 << 20;
 /// Least memory for what programs wait for; else a quarter of the cache.

@@ -15,7 +15,7 @@ fn df(place: &Path) -> (u64, u64, u64) {
 
 /// A file, made by a program of its own: a child of another test that is being started stores what this one has written so far
 /// (docs/SEMANTICS.md), and what is in the way of the rest then.
-fn store(file: &Path, bytes: Vec<u8>) {
+fn copy_in(file: &Path, bytes: Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("source"), bytes).unwrap();
     sh(folder.path(), &format!("cp source {}", file.display())).ok();
@@ -51,7 +51,7 @@ pub fn a_full_bucket(world: &World) {
     world.quota(QuotaOf::Bucket(world.bucket().to_owned()), Some(10 << 20));
     let m = world.mount(ALICE, "", &[]);
     assert_eq!(df(m.root()), (10 << 20, 0, 10 << 20));
-    store(&m.path("old"), noise(8 << 20));
+    copy_in(&m.path("old"), noise(8 << 20));
     let (new, local) = (noise(6 << 20), world.folder(ALICE).join("local"));
     fs::write(&local, &new).unwrap();
     fs::write(world.folder(ALICE).join("large"), noise(20 << 20)).unwrap();
@@ -97,7 +97,7 @@ pub fn a_full_user(world: &World) {
     };
     assert!(near(m.root(), used), "{:?} of {quota}, {used}", df(m.root()));
     fs::create_dir(m.path(&second)).unwrap();
-    store(&m.path(&first).join("old"), noise(8 << 20));
+    copy_in(&m.path(&first).join("old"), noise(8 << 20));
     assert!(near(&m.path(&second), used + (8 << 20)), "{:?} of {quota}, {used}", df(&m.path(&second)));
     let (new, local) = (noise(6 << 20), world.folder(DAVE).join("local"));
     fs::write(&local, &new).unwrap();

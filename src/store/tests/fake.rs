@@ -65,7 +65,7 @@ impl Reply {
         self
     }
 
-    /// It comes when nobody waits for it any longer.
+    /// After its bytes the connection stays open and silent.
     pub fn held(mut self) -> Reply {
         self.hold = Duration::from_secs(60);
         self
@@ -74,8 +74,7 @@ impl Reply {
     /// The last `missing` bytes are not sent; the connection stays open and silent.
     pub fn stalled(mut self, missing: usize) -> Reply {
         self.bytes.truncate(self.bytes.len() - missing);
-        self.hold = Duration::from_secs(60);
-        self
+        self.held()
     }
 }
 
