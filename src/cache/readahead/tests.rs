@@ -182,6 +182,9 @@ fn the_window_grows_while_more_requests_bring_more() {
     // Each connection carries little: as many as there may be.
     let (window, piece) = read_over(2 << 30, 4 * MIB, 1 << 40);
     assert_eq!(window / piece, LANES, "{window} of {piece}");
+    // And soon.
+    let (window, piece) = read_over(64 * MIB, 4 * MIB, 1 << 40);
+    assert_eq!(window / piece, LANES, "{window} of {piece}");
     // One that carries much fills the processor or the line: some large requests, and no more of them.
     let (window, piece) = read_over(2 << 30, 100 * MIB, 400 * MIB);
     assert_eq!((window, piece), (64 * MIB, 8 * MIB));
