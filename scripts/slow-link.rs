@@ -9,14 +9,15 @@
 //! of them together ALL_MIB_PER_SECOND, like a wire; 0 is no bound. Of a hundred pieces that pass, at BREAKS the connection is
 //! broken instead. Prints where it listens.
 //! A connection is made at once, which over a real network takes a round trip too.
+//!
+//! Two threads for each direction, since a thread sleeps to some hundredths of a millisecond; the timers of tokio make 23 ms of 20.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Bytes read at a time.
 const PIECE: usize = 128 << 10;
@@ -37,77 +38,86 @@ impl Wire {
         (rate > 0.0).then(|| Arc::new(Wire { rate, free: Mutex::new(Instant::now()) }))
     }
 
-    async fn carry(&self, len: usize) {
+    fn carry(&self, len: usize) {
         let carried = {
             let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
             *free = (*free).max(Instant::now()) + Duration::from_secs_f64(len as f64 / self.rate);
             *free
         };
-        sleep_until(carried).await;
+        sleep_until(carried);
     }
 }
 
-#[tokio::main]
-async fn main() -> std::io::Result<()> {
+fn sleep_until(due: Instant) {
+    thread::sleep(due.saturating_duration_since(Instant::now()));
+}
+
+/// What all directions of all connections have in common.
+#[derive(Clone, Copy)]
+struct Link {
+    /// Of one way.
+    delay: Duration,
+    breaks: u8,
+}
+
+fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [to, delay, rate, all, breaks] = &arguments[..] else {
         panic!("usage: slow-link TO DELAY_MS MIB_PER_SECOND ALL_MIB_PER_SECOND BREAKS")
     };
     let breaks = breaks.parse::<u8>().expect("BREAKS is a number");
     let delay = Duration::from_micros(delay.parse::<u64>().expect("DELAY_MS is a number") * 500);
+    let link = Link { delay, breaks };
     let (wire_up, wire_down) = (Wire::of(all), Wire::of(all));
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
-    loop {
-        let (near, _) = listener.accept().await?;
-        let (to, up, down) = (to.clone(), [Wire::of(rate), wire_up.clone()], [Wire::of(rate), wire_down.clone()]);
-        tokio::spawn(async move {
-            let Ok(far) = TcpStream::connect(&to).await else { return };
-            let _ = (near.set_nodelay(true), far.set_nodelay(true));
-            let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-            let mut up = tokio::spawn(pass(near_in, far_out, delay, up, breaks));
-            let mut down = tokio::spawn(pass(far_in, near_out, delay, down, breaks));
-            tokio::select! {
-                broken = &mut up => if matches!(broken, Ok(true)) { down.abort() },
-                broken = &mut down => if matches!(broken, Ok(true)) { up.abort() },
-            }
-        });
+    for near in listener.incoming() {
+        let near = near?;
+        let Ok(far) = TcpStream::connect(to) else { continue };
+        let _ = (near.set_nodelay(true), far.set_nodelay(true));
+        let (near, far) = (Arc::new(near), Arc::new(far));
+        pass(near.clone(), far.clone(), link, [Wire::of(rate), wire_up.clone()]);
+        pass(far, near, link, [Wire::of(rate), wire_down.clone()]);
     }
+    Ok(())
 }
 
-/// One direction of a connection, until it ends. True: it is to be broken in the other direction, too.
-async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    delay: Duration,
-    wires: [Option<Arc<Wire>>; 2],
-    breaks: u8,
-) -> bool {
-    let (sender, mut arriving) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THEIR_WAY);
-    tokio::spawn(async move {
-        while let Some((due, bytes)) = arriving.recv().await {
-            sleep_until(due).await;
-            if to.write_all(&bytes).await.is_err() {
+/// One direction of a connection, until it ends.
+fn pass(from: Arc<TcpStream>, to: Arc<TcpStream>, link: Link, wires: [Option<Arc<Wire>>; 2]) {
+    let (sender, arriving) = sync_channel(ON_THEIR_WAY);
+    let end = to.clone();
+    thread::spawn(move || deliver(&end, &arriving));
+    thread::spawn(move || {
+        loop {
+            let mut bytes = vec![0; PIECE];
+            let len = (&*from).read(&mut bytes).unwrap_or(0);
+            if len == 0 {
+                return;
+            }
+            if fastrand::u8(..100) < link.breaks {
+                // A reset, for both sides and the other threads.
+                let _ = (rustix::net::connect_unspec(&*from), rustix::net::connect_unspec(&*to));
+                return;
+            }
+            bytes.truncate(len);
+            for wire in wires.iter().flatten() {
+                wire.carry(len);
+            }
+            if sender.send((Instant::now() + link.delay, bytes)).is_err() {
                 return;
             }
         }
-        let _ = to.shutdown().await;
     });
-    loop {
-        let mut bytes = vec![0; PIECE];
-        let Ok(len) = from.read(&mut bytes).await else { return false };
-        if len == 0 {
-            return false;
-        }
-        if fastrand::u8(..100) < breaks {
-            return true;
-        }
-        bytes.truncate(len);
-        for wire in wires.iter().flatten() {
-            wire.carry(len).await;
-        }
-        if sender.send((Instant::now() + delay, bytes)).await.is_err() {
-            return false;
+}
+
+/// Gives on what is due, then the end.
+fn deliver(to: &TcpStream, arriving: &Receiver<(Instant, Vec<u8>)>) {
+    let mut to = to;
+    for (due, bytes) in arriving {
+        sleep_until(due);
+        if to.write_all(&bytes).is_err() {
+            return;
         }
     }
+    let _ = to.shutdown(Shutdown::Write);
 }
