@@ -30,14 +30,19 @@ pub(super) enum Memory {
 
 impl Fs {
     /// Looks a name up in memory.
-    pub fn try_lookup(&self, parent: u64, name: &OsStr) -> Option<Result<Found>> {
+    pub fn try_lookup(self: &Arc<Self>, parent: u64, name: &OsStr) -> Option<Result<Found>> {
         let name = match self.name(name) {
             Ok(Some(name)) => name,
             Ok(None) => return Some(Ok(Found::Absent(self.options.max_age))),
             Err(error) => return Some(Err(error)),
         };
         match self.remember(parent, &name) {
-            Ok(Memory::Known(inode)) => Some(Ok(Found::Entry(self.mention(&inode)))),
+            Ok(Memory::Known(inode)) => {
+                if let Ok(dir) = self.inode(parent) {
+                    self.walk_on(&dir, &name);
+                }
+                Some(Ok(Found::Entry(self.mention(&inode))))
+            }
             // As on any file system, a name that is too long is an error and not just absent.
             Ok(Memory::Absent(ttl)) => match self.file_key(parent, &name) {
                 Err(error @ FsError::Name(NameError::TooLong)) => Some(Err(error)),

@@ -6,7 +6,8 @@
 
 use super::{Fs, Result, WIDE};
 use crate::cache::{Origin, SMALL};
-use crate::inode::{DirState, Listed, Listing, Look, Seen, likely_number};
+use crate::inode::{DirState, Inode, Listed, Listing, Look, Seen, likely_number};
+use crate::names::Name;
 use crate::store::{ErrorKind, GetRequest, ObjectInfo, StoreError};
 use crate::sync::{LEAF, Ranked};
 use futures::future::{FutureExt, ready};
@@ -104,14 +105,44 @@ impl Fs {
         listing: &Arc<Listing>,
         index: usize,
     ) {
-        let ahead = dir.walks.looked(listing, index, WINDOW, |name| likely_number(parent, name));
-        for at in ahead {
-            let entry = &listing.entries[at];
-            if entry.seen.get().is_some() {
-                continue;
-            }
-            let slash = if matches!(entry.what, Listed::Dir) { "/" } else { "" };
-            drop(self.start_look(&format!("{dir_key}{}{slash}", entry.name), false, Some((listing, at))));
+        for at in walk(parent, dir, listing, index) {
+            self.look_ahead(dir_key, listing, at);
         }
     }
+
+    /// The same for a name that was known: a program that walks finds most names in memory, and is not to wait for the next
+    /// ones at the end of what was asked for.
+    pub(super) fn walk_on(self: &Arc<Self>, dir: &Inode, name: &Name) {
+        let (listing, ahead) = {
+            let mut state = dir.state();
+            let Some(known) = state.dir.as_mut().filter(|known| known.walks.under_way()) else { return };
+            let Some(listing) = known.listing.clone() else { return };
+            if self.ttl(Some(listing.asked)).is_zero() {
+                return;
+            }
+            let Some(index) = listing.find(name) else { return };
+            let ahead = walk(dir.ino, known, &listing, index);
+            (listing, ahead)
+        };
+        if ahead.is_empty() {
+            return;
+        }
+        let Some(dir_key) = self.table.dir_key(dir.ino) else { return };
+        for at in ahead {
+            self.look_ahead(&dir_key, &listing, at);
+        }
+    }
+
+    fn look_ahead(self: &Arc<Self>, dir_key: &str, listing: &Arc<Listing>, at: usize) {
+        let entry = &listing.entries[at];
+        let slash = if matches!(entry.what, Listed::Dir) { "/" } else { "" };
+        drop(self.start_look(&format!("{dir_key}{}{slash}", entry.name), false, Some((listing, at))));
+    }
+}
+
+/// Entries to ask for ahead of a program that has looked at entry `index`.
+fn walk(parent: u64, dir: &mut DirState, listing: &Listing, index: usize) -> Vec<usize> {
+    let mut ahead = dir.walks.looked(listing, index, WINDOW, |name| likely_number(parent, name));
+    ahead.retain(|at| listing.entries[*at].seen.get().is_none());
+    ahead
 }

@@ -42,6 +42,8 @@ impl Filesystem for Adapter {
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.meter.call(Op::Lookup);
+        // What is asked for ahead is begun here.
+        let _runtime = self.runtime.enter();
         guarded(|| {
             if let Some(known) = self.fs.try_lookup(parent.0, name) {
                 return answer_found(reply, known);

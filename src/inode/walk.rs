@@ -11,13 +11,16 @@ const STEP: usize = 8;
 const FIRST: usize = 4;
 /// Lookups that are no step of a walk by name, before the order of numbers is tried.
 const OTHER_ORDER: u32 = 2;
+/// Walks by name that are kept: of programs that go each through a part of their own, or of a lookup that was none's step.
+const WALKS: usize = 8;
 
 /// What a directory learns of the programs in it.
 #[derive(Clone, Debug, Default)]
 pub struct Walks {
     /// Whether what is looked up is also opened, and how.
     pub reading: Reading,
-    by_name: Walk<Name>,
+    /// The one that went on last at the end.
+    by_name: Vec<Walk<Name>>,
     by_number: Walk<u64>,
     /// Numbers and indices of the listing's entries in the order of numbers, once that order is looked at.
     numbers: Vec<(u64, usize)>,
@@ -43,15 +46,34 @@ impl Walks {
                 return ahead;
             }
         }
-        let entries = &listing.entries;
-        let last = self.by_name.last.as_ref().map(|name| entries.partition_point(|entry| entry.name < *name));
-        let ahead = self.by_name.step(&entries[index].name, last, index, entries.len(), most);
-        if self.by_name.window > 0 {
+        let ahead = self.step_by_name(listing, index, most);
+        if self.by_name.last().is_some_and(|walk| walk.window > 0) {
             self.strayed = 0;
             return ahead.collect();
         }
         self.strayed = self.strayed.saturating_add(1);
         if self.strayed <= OTHER_ORDER { Vec::new() } else { self.step_by_number(listing, index, most, &number) }
+    }
+
+    /// The walk that comes to `index` goes on, or one begins there.
+    fn step_by_name(&mut self, listing: &Listing, index: usize, most: usize) -> Range<usize> {
+        let entries = &listing.entries;
+        let position =
+            |walk: &Walk<Name>| walk.last.as_ref().map(|name| entries.partition_point(|entry| entry.name < *name));
+        let recent = self.by_name.len().saturating_sub(1);
+        // The nearest: what one has asked for may be where another is.
+        let near = self.by_name.iter().enumerate().filter_map(|(n, walk)| {
+            let last = position(walk)?;
+            walk.comes_to(last, index, n == recent).then_some((index.abs_diff(last), n))
+        });
+        let mut walk = near.min().map(|(_, n)| self.by_name.remove(n)).unwrap_or_default();
+        if self.by_name.len() == WALKS {
+            self.by_name.remove(0);
+        }
+        let last = position(&walk);
+        let ahead = walk.step(&entries[index].name, last, index, entries.len(), most);
+        self.by_name.push(walk);
+        ahead
     }
 
     fn step_by_number(
@@ -75,13 +97,14 @@ impl Walks {
 
     /// Whether a program is on its way through the directory.
     pub fn under_way(&self) -> bool {
-        self.by_name.window > 0 || self.by_number.window > 0
+        self.by_name.iter().any(|walk| walk.window > 0) || self.by_number.window > 0
     }
 
     /// The listing is another one now.
     pub(super) fn listed_anew(&mut self) {
         self.numbers = Vec::new();
-        (self.by_name.fetched, self.by_number.fetched) = (0, 0);
+        self.by_name.iter_mut().for_each(|walk| walk.fetched = 0);
+        self.by_number.fetched = 0;
     }
 }
 
@@ -103,6 +126,16 @@ impl<At> Default for Walk<At> {
 }
 
 impl<At: Clone> Walk<At> {
+    /// Whether the lookup of position `at` may be its next step, if it was at `last`. `recent`: no other has gone on since. One
+    /// that is not proved and not recent has to hit the very next entry: some of many would be met by chance.
+    fn comes_to(&self, last: usize, at: usize, recent: bool) -> bool {
+        match self.window {
+            0 if recent => at > last && at - last <= STEP + 1,
+            0 => at == last + 1,
+            _ => at + STEP >= last && at <= last + STEP + 1 + self.fetched,
+        }
+    }
+
     /// Goes from position `last` to `at`, where `entry` is. Gives the positions to ask for.
     fn step(&mut self, entry: &At, last: Option<usize>, at: usize, len: usize, most: usize) -> Range<usize> {
         // Several programs that share the work overtake one another.
@@ -110,8 +143,10 @@ impl<At: Clone> Walk<At> {
             return 0..0;
         }
         self.last = Some(entry.clone());
-        // One lookup alone is no walk: `cat` of one file after `ls` is not to cost the headers of its neighbours.
-        let steps = last.filter(|last| at > *last && at - last <= STEP + 1).map(|last| at - last);
+        // One lookup alone is no walk: `cat` of one file after `ls` is not to cost the headers of its neighbours. What was asked
+        // for may have been told in another way since: no lookup comes of a name that a READDIRPLUS brought along.
+        let furthest = STEP + 1 + self.fetched;
+        let steps = last.filter(|last| at > *last && at - last <= furthest).map(|last| at - last);
         let Some(steps) = steps else {
             (self.fetched, self.window) = (0, 0);
             return 0..0;

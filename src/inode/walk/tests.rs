@@ -1,6 +1,6 @@
 //! What a directory learns of the programs in it.
 
-use super::{Reading, Walks};
+use super::{Reading, WALKS, Walks};
 use crate::inode::{DirEntry, Listed, Listing};
 use crate::names::Name;
 use std::ffi::OsStr;
@@ -72,8 +72,9 @@ fn number(name: &Name) -> u64 {
     name.as_str()[1..].parse::<u64>().unwrap() * 37 % FILES as u64
 }
 
-/// Looks all up in this order. Gives how many had not been asked for by then.
-fn surprises(walks: &mut Walks, order: impl Iterator<Item = usize>) -> usize {
+/// Looks all up in this order. Gives how many had not been asked for by then, and how many were asked for again, which costs no
+/// request.
+fn play_walks(walks: &mut Walks, order: impl Iterator<Item = usize>) -> (usize, usize) {
     let listing = listing();
     let mut fetched = [false; FILES];
     let (mut surprises, mut twice) = (0, 0);
@@ -83,6 +84,12 @@ fn surprises(walks: &mut Walks, order: impl Iterator<Item = usize>) -> usize {
             twice += usize::from(std::mem::replace(&mut fetched[at], true));
         }
     }
+    (surprises, twice)
+}
+
+/// The same of one program.
+fn surprises(walks: &mut Walks, order: impl Iterator<Item = usize>) -> usize {
+    let (surprises, twice) = play_walks(walks, order);
     assert!(twice == 0 || surprises > 10, "{twice} were asked for twice");
     surprises
 }
@@ -100,8 +107,40 @@ fn a_walk_by_name_is_known_by_its_second_step() {
 fn several_programs_share_a_walk() {
     // By fours, each backwards.
     let order = (0..FILES).map(|n| n / 4 * 4 + 3 - n % 4);
-    let surprises = surprises(&mut Walks::default(), order);
-    assert!(surprises <= 8, "{surprises}");
+    let (surprises, twice) = play_walks(&mut Walks::default(), order);
+    assert!(surprises <= 8 && twice <= 1, "{surprises}, {twice}");
+}
+
+#[test]
+fn several_programs_walk_each_through_its_part() {
+    // Four, in turn, each through 25 names.
+    let order = (0..FILES).map(|n| n % 4 * 25 + n / 4);
+    let (surprises, _) = play_walks(&mut Walks::default(), order);
+    assert_eq!(surprises, 4 * 2);
+}
+
+#[test]
+fn what_was_told_in_another_way_is_no_gap() {
+    let (mut walks, listing) = (Walks::default(), listing());
+    let mut asked = 0;
+    for index in 0..20 {
+        asked = asked.max(walks.looked(&listing, index, 32, number).into_iter().max().unwrap_or(0));
+    }
+    assert!(asked >= 35, "{asked}");
+    assert!(!walks.looked(&listing, asked + 1, 32, number).is_empty(), "the walk goes on behind what was asked for");
+}
+
+#[test]
+fn a_walk_that_does_not_go_on_is_over() {
+    let (mut walks, listing) = (Walks::default(), listing());
+    for index in 0..10 {
+        walks.looked(&listing, index, 32, number);
+    }
+    assert!(walks.under_way());
+    for n in 0..WALKS {
+        walks.looked(&listing, 98 - 3 * n, 32, |_| 7);
+    }
+    assert!(!walks.under_way());
 }
 
 #[test]
