@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 const INLINE: u64 = 64 << 10;
 /// Bodies hashed side by side.
 const LANES: usize = 8;
+/// With so many of them the vector unit is faster than one body after the other, even if its other lanes hash in vain.
+const WORTH: usize = 4;
 /// Bytes of each at a time: all of them together fit into the processor's second cache.
 const STEP: u64 = 64 << 10;
 
@@ -105,7 +107,7 @@ fn side_by_side(jobs: &mut Vec<Job>, refill: impl Fn(&mut Vec<Job>)) {
         states.resize_with(jobs.len(), Md5State::new);
         let steps: Vec<io::Result<Bytes>> = jobs.iter_mut().map(Job::step).collect();
         let inputs: Vec<&[u8]> = steps.iter().map(|step| step.as_deref().unwrap_or_default()).collect();
-        engine.update_many(&mut states, &inputs);
+        update(&engine, &mut states, &inputs);
         for (lane, step) in steps.into_iter().enumerate().rev() {
             let digest = match step {
                 Ok(bytes) if bytes.is_empty() => Ok(states[lane].finalize()),
@@ -116,6 +118,35 @@ fn side_by_side(jobs: &mut Vec<Job>, refill: impl Fn(&mut Vec<Job>)) {
             // Whoever waited for it may have gone.
             let _ = jobs.remove(lane).done.send(digest);
         }
+    }
+}
+
+/// Hashes some bytes of each body. Between one lane and all of them, or with pieces that differ in length, the engine falls back to
+/// code that is up to ten times slower than one lane alone (measured: 0.87 GiB/s with one or two, 0.2 with five, 2.6 with
+/// eight): lanes without a body of their own hash what the first one does.
+fn update(engine: &Md5Many, states: &mut [Md5State], inputs: &[&[u8]]) {
+    let whole = |input: &&[u8]| input.len() as u64 == STEP;
+    if inputs.iter().filter(|input| whole(input)).count() < WORTH {
+        for (state, input) in states.iter_mut().zip(inputs) {
+            engine.update_many(std::slice::from_mut(state), &[input]);
+        }
+        return;
+    }
+    let (mut lanes, mut pieces) = (Vec::with_capacity(LANES), Vec::with_capacity(LANES));
+    for (state, input) in states.iter_mut().zip(inputs) {
+        if whole(input) {
+            lanes.push(std::mem::replace(state, Md5State::new()));
+            pieces.push(*input);
+        } else {
+            engine.update_many(std::slice::from_mut(state), &[input]);
+        }
+    }
+    lanes.resize_with(LANES, Md5State::new);
+    pieces.resize(LANES, pieces[0]);
+    engine.update_many(&mut lanes, &pieces);
+    let mut hashed = lanes.into_iter();
+    for (state, _) in states.iter_mut().zip(inputs).filter(|(_, input)| whole(input)) {
+        *state = hashed.next().unwrap_or_default();
     }
 }
 

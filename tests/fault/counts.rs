@@ -91,7 +91,8 @@ fn files_copied_out_by_several_programs_take_a_round_trip_each() {
     sh(mount.root(), "ls d").ok();
     proxy.clear();
     let (out, each) = (tempfile::tempdir_in(service.folder()).unwrap(), FILES / PROGRAMS);
-    sh(mount.root(), &format!("ls d | sed s,^,d/, | xargs -P {PROGRAMS} -n {each} cp -t {}", out.path().display())).ok();
+    sh(mount.root(), &format!("ls d | sed s,^,d/, | xargs -P {PROGRAMS} -n {each} cp -t {}", out.path().display()))
+        .ok();
     let (took, counts) = (under_way(&proxy.requests(), ROUND_TRIP), proxy.counts());
     println!("{took:?}, {counts:?}");
     assert!(took < ROUND_TRIP * (each as u32 + 15), "{took:?}, {counts:?}");
