@@ -25,6 +25,8 @@ const ROOM_WAIT: Duration = Duration::from_secs(5);
 const LEAST_WINDOW: u64 = 128 << 10;
 /// With more readers than these each may ask for more at once than one connection carries well.
 const FEW: u64 = 4;
+/// Memory of a transfer, see [`Buffer`].
+const TRANSFER: u64 = 2 * crate::store::READ_BUFFER;
 /// Least requests of one reader.
 const LEAST_LANES: u64 = 4;
 
@@ -243,19 +245,20 @@ async fn receive(cache: &BlockCache, line: &Line, id: &Arc<Identity>, run: Run, 
     }
 }
 
-/// What a transfer costs beside the blocks that it brings: the connection's buffer.
+/// What a transfer costs beside the blocks that it brings: the connection's buffer, and the one that it has filled before, of
+/// which the frames are parts.
 struct Buffer(Arc<AtomicU64>);
 
 impl Buffer {
     fn of(alive: &Arc<AtomicU64>) -> Buffer {
-        alive.fetch_add(crate::store::READ_BUFFER, Ordering::Relaxed);
+        alive.fetch_add(TRANSFER, Ordering::Relaxed);
         Buffer(alive.clone())
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.0.fetch_sub(crate::store::READ_BUFFER, Ordering::Relaxed);
+        self.0.fetch_sub(TRANSFER, Ordering::Relaxed);
     }
 }
 
