@@ -16,9 +16,8 @@ mod pace;
 /// First window of a reader that was found to be sequential, and of one that copies a large file.
 const FIRST: u64 = 1 << 20;
 const FIRST_OF_COPY: u64 = 4 << 20;
-/// Up to here the window grows with each read. Beyond it grows only when the reader had to wait: to so many requests as large
-/// as a connection carries well, or as many as there may be of the least size, and then as long as more of them side by side
-/// bring more.
+/// Up to here the window grows with each read. Beyond it grows only when the reader had to wait: to what so many of the largest
+/// requests have, and then as long as more of them side by side bring more.
 const QUICK: u64 = 16 << 20;
 const SIDE_BY_SIDE: u64 = 8;
 /// The same of one of many readers, whose requests are side by side with those of others.
@@ -238,9 +237,8 @@ impl Stream {
 
     /// The window grows while the reader waits, and shrinks when it has not waited for long, or when the line is narrow.
     fn adapt(&mut self, new: u64, share: Share, Demand { waits, now, .. }: Demand) {
-        // Where a connection carries little, only many of them can carry much.
-        let many = (share.lanes * LARGE_PIECE).max(QUICK);
-        let base = (share.side_by_side() * share.piece.min(MOST_PIECE)).max(many);
+        // Where a connection carries little, so many bytes are many requests: only together they can carry much.
+        let base = share.side_by_side() * MOST_PIECE;
         let most = self.climb.most(base);
         let more = self.window >= most && most < share.bytes;
         self.climb.note(new, waits, now, self.window, more);
