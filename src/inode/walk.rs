@@ -64,13 +64,15 @@ impl Walks {
         // The nearest: what one has asked for may be where another is.
         let near = self.by_name.iter().enumerate().filter_map(|(n, walk)| {
             let last = position(walk)?;
-            walk.comes_to(last, index, n == recent).then_some((index.abs_diff(last), n))
+            walk.comes_to(last, index, n == recent).then_some((index.abs_diff(last), n, last))
         });
-        let mut walk = near.min().map(|(_, n)| self.by_name.remove(n)).unwrap_or_default();
+        let (mut walk, last) = match near.min() {
+            Some((_, n, last)) => (self.by_name.remove(n), Some(last)),
+            None => (Walk::default(), None),
+        };
         if self.by_name.len() == WALKS {
             self.by_name.remove(0);
         }
-        let last = position(&walk);
         let ahead = walk.step(&entries[index].name, last, index, entries.len(), most);
         self.by_name.push(walk);
         ahead
@@ -130,10 +132,16 @@ impl<At: Clone> Walk<At> {
     /// that is not proved and not recent has to hit the very next entry: some of many would be met by chance.
     fn comes_to(&self, last: usize, at: usize, recent: bool) -> bool {
         match self.window {
-            0 if recent => at > last && at - last <= STEP + 1,
+            0 if recent => at > last && at - last <= self.reach(),
             0 => at == last + 1,
-            _ => at + STEP >= last && at <= last + STEP + 1 + self.fetched,
+            _ => at + STEP >= last && at <= last + self.reach(),
         }
+    }
+
+    /// The furthest of a next step. What was asked for may have been told in another way since: no lookup comes of a name that a
+    /// READDIRPLUS brought along.
+    fn reach(&self) -> usize {
+        STEP + 1 + self.fetched
     }
 
     /// Goes from position `last` to `at`, where `entry` is. Gives the positions to ask for.
@@ -143,10 +151,8 @@ impl<At: Clone> Walk<At> {
             return 0..0;
         }
         self.last = Some(entry.clone());
-        // One lookup alone is no walk: `cat` of one file after `ls` is not to cost the headers of its neighbours. What was asked
-        // for may have been told in another way since: no lookup comes of a name that a READDIRPLUS brought along.
-        let furthest = STEP + 1 + self.fetched;
-        let steps = last.filter(|last| at > *last && at - last <= furthest).map(|last| at - last);
+        // One lookup alone is no walk: `cat` of one file after `ls` is not to cost the headers of its neighbours.
+        let steps = last.filter(|last| at > *last && at - last <= self.reach()).map(|last| at - last);
         let Some(steps) = steps else {
             (self.fetched, self.window) = (0, 0);
             return 0..0;

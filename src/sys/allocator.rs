@@ -2,6 +2,7 @@
 
 use mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout};
+use std::ptr::NonNull;
 
 /// The allocator of the program: mimalloc, but for the largest pieces, which the kernel gives and takes back. fuser zeroes a
 /// buffer of 16 MiB for each of its threads, of which requests touch a sixteenth: in memory that was used before, as an
@@ -22,9 +23,7 @@ unsafe impl GlobalAlloc for Allocator {
         if !is_large(&layout) {
             return unsafe { MiMalloc.alloc(layout) };
         }
-        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        let at = unsafe { libc::mmap(std::ptr::null_mut(), layout.size(), protection, flags, -1, 0) };
-        if at == libc::MAP_FAILED { std::ptr::null_mut() } else { at.cast() }
+        super::fresh(layout.size()).map_or(std::ptr::null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {

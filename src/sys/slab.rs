@@ -139,21 +139,17 @@ impl Drop for Memory {
 /// one fault instead of 512 (which took a quarter of the time of reading a large file).
 fn map(len: usize) -> Option<NonNull<u8>> {
     let slack = if len.is_multiple_of(HUGE) { HUGE } else { 0 };
-    // SAFETY: a new anonymous mapping, at an address that the kernel chooses. Ends that are not wanted belong to nobody yet.
+    let at = super::fresh(len + slack)?;
+    if slack == 0 {
+        return Some(at);
+    }
+    let before = at.as_ptr().align_offset(HUGE);
+    // SAFETY: the mapping is longer by `slack`, so `begin..begin + len` lies in it. Its ends that are not wanted belong to nobody
+    // yet.
     unsafe {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let at = libc::mmap(std::ptr::null_mut(), len + slack, protection, flags, -1, 0);
-        if at == libc::MAP_FAILED {
-            return None;
-        }
-        if slack == 0 {
-            return NonNull::new(at.cast());
-        }
-        let before = at.cast::<u8>().align_offset(HUGE);
-        let begin = at.cast::<u8>().add(before);
+        let begin = at.as_ptr().add(before);
         if before > 0 {
-            libc::munmap(at, before);
+            libc::munmap(at.as_ptr().cast(), before);
         }
         if slack > before {
             libc::munmap(begin.add(len).cast(), slack - before);

@@ -1,17 +1,31 @@
 //! Requests of a listing over a line with a delay.
 
-use super::support::{Passing, Service, Spoil, sh};
+use super::support::{Passing, Proxy, Service, Spoil, sh};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const MANY: usize = 2000;
 
+/// A folder `d` of files that hold their numbers, over a line with this delay.
+fn slow_folder(files: usize, round_trip: Duration) -> (Service, Proxy) {
+    let service = Service::embedded();
+    let proxy = service.proxy();
+    service.s3().put_many((0..files).map(|n| (format!("d/f{n:05}"), n.to_string())));
+    proxy.rule(move |_| Spoil::Delay(round_trip));
+    (service, proxy)
+}
+
+/// All of them are here.
+fn assert_copied(to: &Path, files: usize) {
+    for n in 0..files {
+        assert_eq!(std::fs::read_to_string(to.join(format!("f{n:05}"))).unwrap(), n.to_string());
+    }
+}
+
 /// D7: a listing costs its pages.
 #[test]
 fn a_listing_costs_its_pages() {
-    let service = Service::embedded();
-    let proxy = service.proxy();
-    service.s3().put_many((0..MANY).map(|n| (format!("d/f{n:05}"), n.to_string())));
-    proxy.rule(|_| Spoil::Delay(Duration::from_millis(20)));
+    let (service, proxy) = slow_folder(MANY, Duration::from_millis(20));
     for (script, others) in [("ls -1 d | wc -l", 5), ("find d -name 'f*' | wc -l", 5), ("echo d/* | wc -w", 5)] {
         let mount = service.mount_through(&proxy, &[]);
         proxy.clear();
@@ -30,10 +44,7 @@ fn a_listing_costs_its_pages() {
 /// `--metadata listing` it does not.
 #[test]
 fn a_long_listing_asks_for_each_object_once_and_many_at_a_time() {
-    let service = Service::embedded();
-    let proxy = service.proxy();
-    service.s3().put_many((0..MANY).map(|n| (format!("d/f{n:05}"), n.to_string())));
-    proxy.rule(|_| Spoil::Delay(Duration::from_millis(20)));
+    let (service, proxy) = slow_folder(MANY, Duration::from_millis(20));
     let slow = ["--max-age", "60"];
     for (flags, most) in [(&slow[..], MANY + 20), (&["--metadata", "listing"][..], 10)] {
         let mount = service.mount_through(&proxy, flags);
@@ -54,10 +65,7 @@ fn a_long_listing_asks_for_each_object_once_and_many_at_a_time() {
 fn files_copied_out_take_a_round_trip_each() {
     const FILES: usize = 120;
     const ROUND_TRIP: Duration = Duration::from_millis(30);
-    let service = Service::embedded();
-    let proxy = service.proxy();
-    service.s3().put_many((0..FILES).map(|n| (format!("d/f{n:05}"), n.to_string())));
-    proxy.rule(|_| Spoil::Delay(ROUND_TRIP));
+    let (service, proxy) = slow_folder(FILES, ROUND_TRIP);
     for (before, heads) in [("ls d", FILES + 20), ("ls -l d", 20)] {
         let mount = service.mount_through(&proxy, &["--max-age", "4"]);
         sh(mount.root(), before).ok();
@@ -71,9 +79,7 @@ fn files_copied_out_take_a_round_trip_each() {
         assert!(count("GetObject") <= FILES && count("HeadObject") <= heads, "{before}: {counts:?}");
         assert!(count("ListObjectsV2") <= 10, "{before}: {counts:?}");
         assert!(took < ROUND_TRIP * (FILES as u32 + 22), "{before}: {took:?}");
-        for n in 0..FILES {
-            assert_eq!(std::fs::read_to_string(out.path().join(format!("d/f{n:05}"))).unwrap(), n.to_string());
-        }
+        assert_copied(&out.path().join("d"), FILES);
     }
 }
 
@@ -83,10 +89,7 @@ fn files_copied_out_by_several_programs_take_a_round_trip_each() {
     const FILES: usize = 200;
     const PROGRAMS: usize = 4;
     const ROUND_TRIP: Duration = Duration::from_millis(60);
-    let service = Service::embedded();
-    let proxy = service.proxy();
-    service.s3().put_many((0..FILES).map(|n| (format!("d/f{n:05}"), n.to_string())));
-    proxy.rule(|_| Spoil::Delay(ROUND_TRIP));
+    let (service, proxy) = slow_folder(FILES, ROUND_TRIP);
     let mount = service.mount_through(&proxy, &["--max-age", "60"]);
     sh(mount.root(), "ls d").ok();
     proxy.clear();
@@ -98,9 +101,7 @@ fn files_copied_out_by_several_programs_take_a_round_trip_each() {
     assert!(took < ROUND_TRIP * (each as u32 + 15), "{took:?}, {counts:?}");
     let count = |op: &str| counts.get(op).copied().unwrap_or(0);
     assert!(count("GetObject") <= FILES && count("HeadObject") <= FILES + 20, "{counts:?}");
-    for n in 0..FILES {
-        assert_eq!(std::fs::read_to_string(out.path().join(format!("f{n:05}"))).unwrap(), n.to_string());
-    }
+    assert_copied(out.path(), FILES);
 }
 
 /// For how long at least one of the requests was under way, each as long as a round trip takes. Unlike the time that all of it
