@@ -61,13 +61,13 @@ impl Walks {
         let position =
             |walk: &Walk<Name>| walk.last.as_ref().map(|name| entries.partition_point(|entry| entry.name < *name));
         let recent = self.by_name.len().saturating_sub(1);
-        // The nearest: what one has asked for may be where another is.
+        // One that is proved rather than a single lookup, and then the nearest: what one has asked for may be where another is.
         let near = self.by_name.iter().enumerate().filter_map(|(n, walk)| {
             let last = position(walk)?;
-            walk.comes_to(last, index, n == recent).then_some((index.abs_diff(last), n, last))
+            walk.comes_to(last, index, n == recent).then_some((walk.window == 0, index.abs_diff(last), n, last))
         });
         let (mut walk, last) = match near.min() {
-            Some((_, n, last)) => (self.by_name.remove(n), Some(last)),
+            Some((.., n, last)) => (self.by_name.remove(n), Some(last)),
             None => (Walk::default(), None),
         };
         if self.by_name.len() == WALKS {
