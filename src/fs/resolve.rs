@@ -164,7 +164,7 @@ impl Fs {
     }
 
     /// Lists a directory if it has no more pages than is thought.
-    async fn list_small(self: &Arc<Self>, parent: u64) -> Result<()> {
+    pub(super) async fn list_small(self: &Arc<Self>, parent: u64) -> Result<()> {
         let dir = self.inode(parent)?;
         let prefix = self.table.dir_key(parent).ok_or(FsError::stale())?;
         let pages = dir.state().dir.as_ref().map_or(1, |known| known.pages.max(1));

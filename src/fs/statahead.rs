@@ -23,6 +23,8 @@ pub(super) struct Heads {
 
 /// Largest number of HEADs in flight ahead of one program.
 const WINDOW: usize = 4 * WIDE;
+/// In this last part of its time a listing is asked for anew.
+const RENEWED: u32 = 3;
 
 impl Fs {
     /// HEAD of a file's or a marker's key. Callers at the same time share one request.
@@ -111,19 +113,28 @@ impl Fs {
     }
 
     /// The same for a name that was known: a program that walks finds most names in memory, and is not to wait for the next
-    /// ones at the end of what was asked for.
+    /// ones at the end of what was asked for, nor for a new listing when this one is too old.
     pub(super) fn walk_on(self: &Arc<Self>, dir: &Inode, name: &Name) {
-        let (listing, ahead) = {
+        let (listing, ahead, renew) = {
             let mut state = dir.state();
             let Some(known) = state.dir.as_mut().filter(|known| known.walks.under_way()) else { return };
             let Some(listing) = known.listing.clone() else { return };
-            if self.ttl(Some(listing.asked)).is_zero() {
+            let left = self.ttl(Some(listing.asked));
+            if left.is_zero() {
                 return;
             }
             let Some(index) = listing.find(name) else { return };
             let ahead = walk(dir.ino, known, &listing, index);
-            (listing, ahead)
+            (listing, ahead, known.walked_on(left < self.options.max_age / RENEWED))
         };
+        if renew {
+            let (fs, ino) = (self.clone(), dir.ino);
+            tokio::spawn(async move {
+                if let Err(error) = fs.list_small(ino).await {
+                    tracing::debug!(ino, %error, "not listed ahead of its time");
+                }
+            });
+        }
         if ahead.is_empty() {
             return;
         }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Local changes kept before old ones are looked for.
 const MANY: usize = 1024;
+/// A page of a listing that is asked for ahead of its time is to save a part of so many lookups.
+const WALKED_A_PAGE: u32 = 8;
 /// No question to the service is older than this when its answer comes.
 const LONGEST_QUESTION: Duration = Duration::from_secs(300);
 
@@ -41,6 +43,10 @@ pub struct DirState {
     pub pages: u32,
     /// How programs go through the directory.
     pub walks: Walks,
+    /// Lookups since the last listing that memory answered to programs on their way through the directory.
+    pub walked: u32,
+    /// The listing is being asked for anew, ahead of its time.
+    pub renewing: bool,
 }
 
 /// A name that this mount made or removed.
@@ -107,10 +113,15 @@ impl Listing {
 }
 
 impl DirState {
-    /// Installs a new listing. Local changes that the service had confirmed before it was asked for are in it; what
-    /// was learnt of entries that did not change is taken over.
+    /// Installs a new listing, unless one that was asked for later is here already; gives back the one that stands. Local
+    /// changes that the service had confirmed before it was asked for are in it; what was learnt of entries that did not
+    /// change is taken over.
     pub fn install(&mut self, listing: Listing) -> Arc<Listing> {
+        self.renewing = false;
         if let Some(old) = &self.listing {
+            if old.asked > listing.asked {
+                return old.clone();
+            }
             for entry in &listing.entries {
                 let Listed::File(new) = &entry.what else { continue };
                 let Some(at) = old.find(&entry.name) else { continue };
@@ -125,11 +136,21 @@ impl DirState {
         }
         self.local.retain(|_, change| change.at.is_none_or(|at| at >= listing.asked));
         self.asked_lookups = 0;
+        self.walked = 0;
         self.pages = (listing.entries.len() / 1000) as u32 + 1;
         self.walks.listed_anew();
         let listing = Arc::new(listing);
         self.listing = Some(listing.clone());
         listing
+    }
+
+    /// Notes a lookup that memory answered to a program on its way. Whether to ask for the listing anew now, since `old` says
+    /// that it soon will not do any more: only once, and not if it costs much beside the lookups.
+    pub fn walked_on(&mut self, old: bool) -> bool {
+        self.walked += 1;
+        let renew = old && !self.renewing && self.walked >= WALKED_A_PAGE * self.pages.max(1);
+        self.renewing |= renew;
+        renew
     }
 
     /// Notes that this mount made (`present`) or removed a name; `stored`: the service has confirmed it.
@@ -139,5 +160,34 @@ impl DirState {
             self.local.retain(|_, change| change.at.is_none_or(|at| at.elapsed() < LONGEST_QUESTION));
         }
         self.local.insert(name.clone(), LocalChange { at, present });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(asked: Instant) -> Listing {
+        Listing { asked, entries: Vec::new(), hidden: 0 }
+    }
+
+    #[test]
+    fn a_listing_that_was_asked_for_earlier_does_not_replace_a_later_one() {
+        let now = Instant::now();
+        let mut dir = DirState::default();
+        let later = dir.install(listing(now + Duration::from_secs(1)));
+        assert!(Arc::ptr_eq(&dir.install(listing(now)), &later));
+        let latest = dir.install(listing(now + Duration::from_secs(2)));
+        assert!(dir.listing.is_some_and(|stands| Arc::ptr_eq(&stands, &latest)));
+    }
+
+    #[test]
+    fn a_listing_is_renewed_once_and_for_many_lookups_only() {
+        let mut dir = DirState { pages: 2, ..DirState::default() };
+        let renewed: Vec<u32> = (1..100).filter(|_| dir.walked_on(true)).collect();
+        assert_eq!(renewed, [2 * WALKED_A_PAGE]);
+        dir.install(listing(Instant::now()));
+        assert!((1..100).all(|_| !dir.walked_on(false)));
+        assert!(dir.walked_on(true));
     }
 }
