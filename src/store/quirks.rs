@@ -111,8 +111,16 @@ impl Store {
 
     /// A completion that should be refused, with both conditions. The upload is aborted after answers that are clear.
     async fn probe_complete(&self, key: &str) -> Result<bool> {
-        self.probe_put(key, None).await?;
-        let upload = self.create_upload(key, &WriteHeaders::default()).await?;
+        let with = WriteHeaders::default();
+        let (put, upload) = tokio::join!(self.probe_put(key, None), self.create_upload(key, &with));
+        let upload = upload?;
+        if let Err(error) = put {
+            // An outage: who clears away looks for uploads too. Else it is refused, and the upload is not to stay.
+            if !is_outage(&error) {
+                self.abort_upload(key, &upload).await?;
+            }
+            return Err(error);
+        }
         let part = self.upload_part(key, &upload, 1, Body::from(Bytes::from_static(b"probe"))).await?;
         for condition in [("if-none-match", "*".to_owned()), ("if-match", format!("\"{WRONG}\""))] {
             if !self.complete_refuses(key, &upload, &part, condition).await? {
