@@ -1,8 +1,9 @@
 //! Parts on their way to the service: how many at once, and each file's share of them.
 
+use crate::sync::{LEAF, Ranked};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Most parts on their way at once, those of all files together. A connection may carry little, whatever all of them together
@@ -16,6 +17,10 @@ const QUICK: Duration = Duration::from_secs(4);
 const SLOW: Duration = Duration::from_secs(30);
 /// Lanes that a quick part opens.
 const OPENS: usize = 2;
+/// They are doubled at once, as long as a program waits, if so many bytes for each of them go out in this time: a part of 8 MiB
+/// then takes 16 s, or 32 s if the line carries no more by twice as many.
+const EARLY: u64 = 512 << 10;
+const EARLY_TIME: Duration = Duration::from_secs(1);
 /// Every file may have so many, whatever the others have.
 const LEAST: usize = 2;
 /// More bytes of one file do not wait side by side, if these are at least so many parts: local disk has to hold them.
@@ -29,6 +34,8 @@ pub struct Lanes {
     /// How many there are now, those in use included.
     open: AtomicUsize,
     writers: Arc<AtomicUsize>,
+    /// When how many bytes had gone out, since they were doubled last.
+    early: Ranked<LEAF, Option<(Instant, u64)>>,
 }
 
 /// A file that has parts on their way. Each of these holds it.
@@ -37,7 +44,12 @@ pub struct Writer(Arc<AtomicUsize>);
 
 impl Default for Lanes {
     fn default() -> Lanes {
-        Lanes { free: Arc::new(Semaphore::new(FIRST)), open: AtomicUsize::new(FIRST), writers: Arc::default() }
+        Lanes {
+            free: Arc::new(Semaphore::new(FIRST)),
+            open: AtomicUsize::new(FIRST),
+            writers: Arc::default(),
+            early: Ranked::new(None),
+        }
     }
 }
 
@@ -61,12 +73,30 @@ impl Lanes {
 
     /// A part was stored, and took so long: more or fewer from now on.
     pub fn took(&self, time: Duration) {
-        let change = |open: usize| match time {
+        self.change(|open| match time {
             time if time <= QUICK => Some((open + OPENS).min(LANES)),
             time if time >= SLOW => Some((open - 1).max(FEW)),
             _ => None,
-        };
-        let Ok(before) = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change) else { return };
+        });
+    }
+
+    /// A program waits for a lane, and `sent` bytes have gone out so far: its first parts need not be stored before there are
+    /// more.
+    pub fn waited_for(&self, sent: u64, now: Instant) {
+        let mut early = self.early.lock();
+        let (since, before) = *early.get_or_insert((now, sent));
+        let grown = sent.saturating_sub(before) >= EARLY * self.open.load(Ordering::Relaxed) as u64;
+        if grown || now.saturating_duration_since(since) > EARLY_TIME {
+            *early = Some((now, sent));
+        }
+        drop(early);
+        if grown {
+            self.change(|open| Some((2 * open).min(LANES)));
+        }
+    }
+
+    fn change(&self, change: impl Fn(usize) -> Option<usize>) {
+        let Ok(before) = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, &change) else { return };
         match change(before) {
             Some(now) if now > before => self.free.add_permits(now - before),
             // One that is in use is not taken away: then there is one more than is counted, until the next slow part.
@@ -130,6 +160,24 @@ mod tests {
     fn large_parts_are_fewer() {
         let lanes = all_open();
         assert_eq!([8, 32, 128, 512, 2048].map(|mib| lanes.share(mib << 20)), [64, 32, 8, 8, 8]);
+    }
+
+    #[test]
+    fn a_quick_line_has_all_of_them_before_a_part_is_stored() {
+        let begun = Instant::now();
+        // After each tenth of a second: bytes that a line has taken, as many for each lane.
+        let after = |lanes: &Lanes, each: u64, tenths: u32| {
+            let mut sent = 0;
+            for tenth in 0..tenths {
+                lanes.waited_for(sent, begun + Duration::from_millis(100) * tenth);
+                sent += each * lanes.share(1) as u64;
+            }
+            lanes.share(1)
+        };
+        assert_eq!(after(&Lanes::default(), 1 << 20, 2), 2 * FIRST);
+        assert_eq!(after(&Lanes::default(), 1 << 20, 4), LANES);
+        assert_eq!(after(&Lanes::default(), 100 << 10, 20), LANES);
+        assert_eq!(after(&Lanes::default(), 40 << 10, 100), FIRST, "too slow for more");
     }
 
     #[tokio::test]

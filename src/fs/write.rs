@@ -14,6 +14,8 @@ const LARGEST: u64 = 5 << 40;
 const FOR_ROOM: Duration = Duration::from_secs(60);
 /// How long it waits for the bell of what it waits for, before it looks without.
 const LOOK: Duration = Duration::from_millis(200);
+/// The same if it waits for its parts: the line may have shown meanwhile that it carries more of them.
+const LOOK_FOR_LANES: Duration = Duration::from_millis(25);
 
 /// What stands between a write and the draft.
 pub(super) enum Obstacle {
@@ -60,7 +62,12 @@ impl Fs {
                 }
                 // Others may take the room that is given back, again and again.
                 Err(Obstacle::NoRoom(_, error)) if waited > FOR_ROOM => return Err(error.into()),
-                Err(Obstacle::Full(bell) | Obstacle::NoRoom(bell, _)) => bell,
+                Err(Obstacle::Full(bell)) => {
+                    self.lanes.waited_for(self.store.bytes_sent(), Instant::now());
+                    let _ = tokio::time::timeout(LOOK_FOR_LANES, bell.notified()).await;
+                    continue;
+                }
+                Err(Obstacle::NoRoom(bell, _)) => bell,
             };
             // The bell may have rung between the look and the wait: look again soon in any case.
             let begun = Instant::now();

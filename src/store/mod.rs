@@ -213,6 +213,11 @@ impl Store {
         self.inner.counters.snapshot()
     }
 
+    /// Bytes of bodies that have gone out so far.
+    pub fn bytes_sent(&self) -> u64 {
+        self.inner.counters.up.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// What requests took and how they ended.
     pub fn metered(&self) -> Metered {
         self.inner.counters.meter.snapshot()
