@@ -52,7 +52,7 @@ impl Fs {
         self.writable()?;
         let name = Name::new(name)?;
         let exclusive = flags & libc::O_EXCL != 0;
-        let mut there = self.resolve(parent, &name).await?;
+        let mut there = self.resolve_new(parent, &name).await?;
         // Another client may have made the file since the directory was listed. (An exclusive create is decided by its
         // PUT.)
         let mut unseen = if there.is_none() && !exclusive { self.look_again(parent, &name)? } else { None };
@@ -99,7 +99,7 @@ impl Fs {
     pub async fn mkdir(self: &Arc<Self>, parent: u64, name: &OsStr, mode: u32, caller: Caller) -> Result<Entry> {
         self.writable()?;
         let name = Name::new(name)?;
-        if self.resolve(parent, &name).await?.is_some() {
+        if self.resolve_new(parent, &name).await?.is_some() {
             return Err(FsError::exists());
         }
         let dir_key = self.table.dir_key(parent).ok_or(FsError::stale())?;
@@ -168,7 +168,7 @@ impl Fs {
     ) -> Result<Arc<Inode>> {
         self.writable()?;
         let name = Name::new(name)?;
-        if self.resolve(parent, &name).await?.is_some() {
+        if self.resolve_new(parent, &name).await?.is_some() {
             return Err(FsError::exists());
         }
         let key = self.file_key(parent, &name)?;

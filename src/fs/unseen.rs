@@ -14,7 +14,7 @@ use crate::store::Condition;
 use futures::future::FutureExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A file that its program closes within this time is stored, or refused, without a HEAD. Two clients that make the same
 /// file within it come too close for either to know who was first.
@@ -26,8 +26,36 @@ const JUST_ASKED: Duration = Duration::from_millis(50);
 const LONGEST_WAY: u64 = 500;
 
 impl Fs {
+    /// Notes that a lookup has asked for a name and found nothing.
+    pub(super) fn note_absent(&self, parent: u64, name: &Name) {
+        if let Some(dir) = self.table.get(parent)
+            && let Some(known) = dir.state().dir.as_mut()
+        {
+            known.found_absent = Some((name.clone(), Instant::now()));
+        }
+    }
+
+    /// The inode of a name that is about to be made. What the lookup of the same system call has found absent is not asked for
+    /// once more.
+    pub(super) async fn resolve_new(self: &Arc<Self>, parent: u64, name: &Name) -> Result<Option<Arc<Inode>>> {
+        if self.just_absent(parent, name) { Ok(None) } else { self.resolve(parent, name).await }
+    }
+
+    fn just_absent(&self, parent: u64, name: &Name) -> bool {
+        if self.table.child(parent, name).is_some() {
+            return false;
+        }
+        let Some(dir) = self.table.get(parent) else { return false };
+        let state = dir.state();
+        let Some(known) = state.dir.as_ref().filter(|known| !known.local.contains_key(name)) else { return false };
+        known.found_absent.as_ref().is_some_and(|(absent, at)| absent == name && at.elapsed() < JUST_ASKED)
+    }
+
     /// Asks what stands under a name that memory believes absent; `None` if the lookup of this very open has asked.
     pub(super) fn look_again(self: &Arc<Self>, parent: u64, name: &Name) -> Result<Option<Look>> {
+        if self.just_absent(parent, name) {
+            return Ok(None);
+        }
         let way = Duration::from_millis(self.absence_took.load(Ordering::Relaxed).min(LONGEST_WAY));
         if let Memory::Absent(ttl) = self.remember(parent, name)?
             && ttl + way + JUST_ASKED >= self.options.max_age

@@ -125,6 +125,24 @@ fn files_copied_out_by_several_programs_take_a_round_trip_each() {
     assert_copied(out.path(), FILES);
 }
 
+/// Whatever is made in a folder that was not listed: its name is asked for once, with all that it can be, and then stored.
+#[test]
+fn a_new_name_is_looked_for_once() {
+    let (service, proxy) = slow_folder(1, Duration::from_millis(20));
+    let mount = service.mount_through(&proxy, &[]);
+    // What is found out once a mount.
+    sh(mount.root(), "echo >probed").ok();
+    for script in ["echo >d/file", "mkdir d/folder", "ln -s target d/link"] {
+        proxy.clear();
+        sh(mount.root(), script).ok();
+        let counts = proxy.counts();
+        let count = |op: &str| counts.get(op).copied().unwrap_or(0);
+        // The folder's name may be asked for as well.
+        assert!(count("HeadObject") <= 4 && count("ListObjectsV2") <= 2, "{script}: {counts:?}");
+        assert_eq!(count("PutObject"), 1, "{script}: {counts:?}");
+    }
+}
+
 /// For how long at least one of the requests was under way, each as long as a round trip takes. Unlike the time that all of it
 /// takes it does not grow when other programs keep the processors busy.
 fn under_way(requests: &[Passing], round_trip: Duration) -> Duration {
