@@ -12,7 +12,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("names", &["store"]),
     ("meta", &["store"]),
     ("cache", &["store", "sync", "sys"]),
-    ("draft", &["cache", "store", "sys"]),
+    ("draft", &["cache", "store", "sync", "sys"]),
     ("store", &["patience"]),
     ("mount", &["config", "store", "sys"]),
     ("config", &["store"]),

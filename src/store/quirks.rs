@@ -6,6 +6,7 @@
 use super::exchange::{Extra, HeaderList};
 use super::{Body, Condition, ErrorKind, PartDone, Quirks, Result, Store, StoreError, WriteHeaders};
 use bytes::Bytes;
+use futures::future::FutureExt;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -41,11 +42,12 @@ impl Store {
         let time = self.place.probed.fetch_add(1, Relaxed);
         let key = |what: &str| format!("{}{what}-{time}", self.place.probes);
         let keys = [key("absent"), key("quoted"), key("plain"), key("complete")];
+        // Boxed: each holds several requests, too much for a stack that has the commit on it.
         let (absent, quoted, plain, complete) = tokio::join!(
-            self.probe_absent(&keys[0]),
-            self.probe_match(&keys[1], true),
-            self.probe_match(&keys[2], false),
-            self.probe_complete(&keys[3]),
+            self.probe_absent(&keys[0]).boxed(),
+            self.probe_match(&keys[1], true).boxed(),
+            self.probe_match(&keys[2], false).boxed(),
+            self.probe_complete(&keys[3]).boxed(),
         );
         let outcomes = [&absent, &quoted, &plain, &complete];
         if outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(is_outage)) {
@@ -112,7 +114,7 @@ impl Store {
     /// A completion that should be refused, with both conditions. The upload is aborted after answers that are clear.
     async fn probe_complete(&self, key: &str) -> Result<bool> {
         let with = WriteHeaders::default();
-        let (put, upload) = tokio::join!(self.probe_put(key, None), self.create_upload(key, &with));
+        let (put, upload) = tokio::join!(self.probe_put(key, None).boxed(), self.create_upload(key, &with).boxed());
         let upload = upload?;
         if let Err(error) = put {
             // An outage: who clears away looks for uploads too. Else it is refused, and the upload is not to stay.
