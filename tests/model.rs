@@ -8,6 +8,8 @@
 //! eval "$(scripts/rgw env)"; OSIRISFS_MODEL_SERVICE=rgw cargo test --test model  # on a real gateway
 //! ```
 
+#[path = "model/full.rs"]
+mod full;
 #[path = "model/ops.rs"]
 mod ops;
 #[path = "model/play.rs"]
@@ -24,7 +26,7 @@ mod weather;
 
 use ops::{Op, Sizes, Source};
 use osirisfs::server::Style;
-use play::{Setup, Wrong, play};
+use play::{Played, Setup, Wrong, play};
 use std::time::{Duration, Instant};
 use weather::Weather;
 
@@ -52,20 +54,21 @@ fn setup(seed: u64) -> Setup {
     SETUPS[(seed % SETUPS.len() as u64) as usize]
 }
 
-fn run(seed: u64, sizes: Sizes, weather: Weather) -> Result<(), String> {
+fn run(seed: u64, sizes: Sizes, weather: Weather) -> Result<Played, String> {
     let count = match sizes {
         Sizes::Small => 400,
         Sizes::Large => 200,
     };
     let setup = Setup { weather, ..setup(seed) };
     // Only a mount that believes nothing sees at once what another client does.
-    let ops = Source::new(seed, sizes, setup.flags.contains(&"0")).list(count);
+    let other = setup.flags.contains(&"0") && weather != Weather::Full;
+    let ops = Source::new(seed, sizes, other).list(count);
     let began = Instant::now();
     let wrong = match play(&ops, setup) {
-        Ok(succeeded) => {
+        Ok(played) => {
             let (all, took) = (ops.len(), began.elapsed());
-            println!("seed {seed} ({sizes:?}, {setup:?}): {all} operations agree, {succeeded} succeeded, {took:.1?}");
-            return Ok(());
+            println!("seed {seed} ({sizes:?}, {setup:?}): {all} operations agree, {played:?}, {took:.1?}");
+            return Ok(played);
         }
         Err(wrong) => wrong,
     };
@@ -79,10 +82,15 @@ fn run(seed: u64, sizes: Sizes, weather: Weather) -> Result<(), String> {
     Err(format!("seed {seed} ({sizes:?}): {}\nplay it again with OSIRISFS_MODEL_SEED={seed}", wrong.what))
 }
 
-/// Plays all seeds, then tells of all that failed.
-fn run_all(seeds: impl IntoIterator<Item = u64>, sizes: Sizes, weather: Weather) {
-    let failed: Vec<String> = seeds.into_iter().filter_map(|seed| run(seed, sizes, weather).err()).collect();
+/// Plays all seeds, then tells of all that failed. Gives how many operations were refused for want of room.
+fn run_all(seeds: impl IntoIterator<Item = u64>, sizes: Sizes, weather: Weather) -> usize {
+    let (played, failed): (Vec<_>, Vec<_>) =
+        seeds.into_iter().map(|seed| run(seed, sizes, weather)).partition(Result::is_ok);
+    let failed: Vec<String> = failed.into_iter().filter_map(Result::err).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+    let refused = played.iter().flatten().map(|played| played.refused).sum();
+    assert!(refused == 0 || weather == Weather::Full, "{refused} operations found no room");
+    refused
 }
 
 /// Leaves out what the failure does not need, in halves, quarters, and so on.
@@ -134,6 +142,12 @@ fn large_files_agree_with_a_plain_folder() {
 fn faults_on_the_way_change_nothing() {
     run_all(asked().unwrap_or(11..13), Sizes::Small, Weather::Foul);
     run_all(asked().unwrap_or(11..12), Sizes::Large, Weather::Foul);
+}
+
+#[test]
+fn a_full_bucket_loses_nothing() {
+    let refused = run_all(asked().unwrap_or(21..25), Sizes::Small, Weather::Full);
+    assert!(refused > 50, "{refused} operations found no room");
 }
 
 #[test]

@@ -103,7 +103,6 @@ impl Fs {
             let stream = state.draft.take().and_then(|draft| draft.stream);
             let lost = state.lost.take();
             state.refused = false;
-            state.untold = None;
             state.reverted = true;
             // The kernel's pages hold what was dropped.
             state.pages = None;

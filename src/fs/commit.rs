@@ -51,9 +51,6 @@ impl Fs {
         }
         let mut state = inode.state();
         state.failed = result.as_ref().err().map(|error| (Instant::now(), error.errno()));
-        if result.is_ok() {
-            state.untold = None;
-        }
         drop(state);
         result
     }

@@ -55,6 +55,11 @@ impl FsError {
         }
     }
 
+    /// Whether there was no room for it.
+    pub(super) fn is_quota(&self) -> bool {
+        matches!(self, FsError::Store(error) if error.kind == ErrorKind::Quota)
+    }
+
     /// Whether the service refused it to this user.
     pub fn is_denied(&self) -> bool {
         matches!(self, FsError::Store(error) if error.kind == ErrorKind::Denied)

@@ -5,7 +5,7 @@ use crate::cache::ReadAhead;
 use crate::inode::{Inode, Listing};
 use crate::sync::{LEAF, Ranked};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 /// What open gives back.
@@ -47,6 +47,9 @@ pub(super) struct Handle {
     pub(super) inode: Arc<Inode>,
     pub(super) access: Access,
     pub(super) ahead: Ranked<LEAF, ReadAhead>,
+    /// The errno that a close has reported to one descriptor of possibly several (a shell closes one and goes on with its
+    /// duplicate): the next write reports it too. 0: none.
+    pub(super) untold: AtomicI32,
     /// The directory as this handle walks it: taken at the first read and at each rewind, so that offsets are stable.
     pub(super) rows: Ranked<LEAF, Option<Arc<Walk>>>,
 }
@@ -78,7 +81,8 @@ pub(super) struct Handles {
 impl Handles {
     pub(super) fn add(&self, inode: Arc<Inode>, access: Access) -> u64 {
         let fh = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let handle = Handle { inode, access, ahead: Ranked::new(ReadAhead::default()), rows: Ranked::new(None) };
+        let (ahead, rows) = (Ranked::new(ReadAhead::default()), Ranked::new(None));
+        let handle = Handle { inode, access, ahead, untold: AtomicI32::new(0), rows };
         self.open.write().unwrap_or_else(|p| p.into_inner()).insert(fh, Arc::new(handle));
         fh
     }

@@ -34,9 +34,6 @@ impl Fs {
             if std::mem::take(&mut state.reverted) {
                 return Err(FsError::stale());
             }
-            if state.opens == 0 {
-                state.untold = None;
-            }
             let local = state.unlinked || state.draft.is_some() || state.object.is_none();
             let looked_first = std::mem::take(&mut state.looked_first);
             (local, state.is_dir(), state.walked.map(|_| false).or(looked_first.then_some(true)))

@@ -2,7 +2,7 @@
 
 use super::{Entry, Fs, FsError, Result, now};
 use crate::inode::{Inode, State};
-use crate::meta::Time;
+use crate::meta::{Attrs, Time};
 use std::sync::Arc;
 
 /// A time to set.
@@ -57,16 +57,40 @@ impl Fs {
             if inode.state().is_dir() {
                 return Err(FsError::is_dir());
             }
+            let before = Before::of(&inode.state());
             self.truncate(&inode, size).await?;
             // truncate(2) without a writer's handle has no close that would report or store.
             if inode.state().writers == 0 {
                 self.change_attrs(&inode, &change);
-                self.commit(&inode).await?;
+                let changes = inode.state().meta_changes;
+                if let Err(error) = self.commit(&inode).await {
+                    self.take_back_size(&inode, before, changes, error)?;
+                }
                 let state = inode.state();
                 return Ok(self.entry(&inode, &state));
             }
         }
         Ok(self.change_attrs(&inode, &change))
+    }
+
+    /// After truncate(2) of a file could not be stored. What was refused is not done: the caller's kernel goes on with the old
+    /// size. Bytes that waited for room before go on waiting, with the new size.
+    fn take_back_size(&self, inode: &Inode, before: Option<Before>, changes: u64, error: FsError) -> Result<()> {
+        if !error.is_final() && !error.is_quota() {
+            return Err(error);
+        }
+        let Some(before) = before else { return if error.is_quota() { Ok(()) } else { Err(error) } };
+        let mut state = inode.state();
+        if state.writers > 0 || state.meta_changes != changes {
+            return Err(error);
+        }
+        state.draft = None;
+        state.refused = false;
+        before.put_back(&mut state);
+        drop(state);
+        self.drop_lost(inode);
+        self.forget_if_stored(inode);
+        Err(error)
     }
 
     pub(super) fn change_attrs(&self, inode: &Arc<Inode>, change: &Change) -> Entry {
@@ -82,6 +106,27 @@ impl Fs {
             }
         }
         self.entry(inode, &state)
+    }
+}
+
+/// A file without anything to store, before its size was changed.
+struct Before {
+    attrs: Attrs,
+    size: u64,
+    mtime_set: bool,
+    meta_changes: u64,
+}
+
+impl Before {
+    /// `None`: its bytes wait to be stored.
+    fn of(state: &State) -> Option<Before> {
+        let State { size, mtime_set, meta_changes, .. } = *state;
+        state.draft.is_none().then(|| Before { attrs: state.attrs.clone(), size, mtime_set, meta_changes })
+    }
+
+    fn put_back(self, state: &mut State) {
+        (state.attrs, state.size, state.mtime_set) = (self.attrs, self.size, self.mtime_set);
+        state.meta_changes = self.meta_changes;
     }
 }
 

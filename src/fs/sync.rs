@@ -27,7 +27,7 @@ impl Fs {
         }
         let result = self.commit_or_wait(&handle.inode).await;
         if let Err(error) = &result {
-            handle.inode.state().untold = Some(error.errno());
+            handle.untold.store(error.errno(), Relaxed);
         }
         result
     }

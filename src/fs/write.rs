@@ -1,10 +1,12 @@
 //! Writing: into the draft; full parts of a sequential writer go up at once.
 
+use super::handle::Handle;
 use super::{Fs, FsError, Result, base_of, now};
 use crate::draft::Draft;
 use crate::inode::{Inode, State};
 use crate::meta::Kind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -36,7 +38,7 @@ impl Fs {
             Err(error) => return Some(Err(error)),
         };
         let _gate = handle.inode.gate.try_read().ok()?;
-        match self.write_now(&handle.inode, offset, data, clear_suid) {
+        match self.write_now(&handle, offset, data, clear_suid) {
             Ok(Ok(())) => Some(Ok(data.len() as u32)),
             Ok(Err(_)) => None,
             Err(error) => Some(Err(error)),
@@ -52,7 +54,7 @@ impl Fs {
         let mut waited = Duration::ZERO;
         loop {
             let gate = handle.inode.gate.read().await;
-            let done = self.write_now(&handle.inode, offset, data, clear_suid)?;
+            let done = self.write_now(&handle, offset, data, clear_suid)?;
             drop(gate);
             let bell = match done {
                 Ok(()) => return Ok(data.len() as u32),
@@ -79,18 +81,21 @@ impl Fs {
 
     fn write_now(
         self: &Arc<Self>,
-        inode: &Arc<Inode>,
+        handle: &Handle,
         offset: u64,
         data: &[u8],
         clear_suid: bool,
     ) -> Result<std::result::Result<(), Obstacle>> {
         let end = offset.checked_add(data.len() as u64).filter(|end| *end <= LARGEST).ok_or(FsError::too_large())?;
+        let inode = &handle.inode;
         let mut state = inode.state();
         if state.attrs.kind != Kind::File {
             return Err(FsError::invalid());
         }
-        if let Some(errno) = state.untold.take() {
-            return Err(FsError::Errno(errno, "what was written before could not be stored"));
+        let untold = handle.untold.swap(0, Ordering::Relaxed);
+        // It may have been stored since.
+        if untold != 0 && state.draft.as_ref().is_some_and(|draft| draft.dirty) {
+            return Err(FsError::Errno(untold, "what was written before could not be stored"));
         }
         let draft = draft_of(&mut state);
         if draft.in_upload(offset..end) {

@@ -106,9 +106,6 @@ pub struct State {
     pub refused: bool,
     /// When storing failed last, and with which errno: whoever waited for that gets the same answer.
     pub failed: Option<(Instant, i32)>,
-    /// A failure that a close has reported to one descriptor of possibly several (a shell closes one and goes on with
-    /// its duplicate): the next write reports it too.
-    pub untold: Option<i32>,
     /// What was written was dropped, and the kernel may still show its size: the next OPEN sends it back to LOOKUP.
     pub reverted: bool,
     /// The name went to another client's version; what is written now has nowhere to go.
@@ -160,7 +157,6 @@ impl State {
             writers: 0,
             refused: false,
             failed: None,
-            untold: None,
             reverted: false,
             conflicted: false,
             unlinked: false,

@@ -1,5 +1,6 @@
 //! Playing a list of operations on both sides.
 
+use super::full;
 use super::ops::Op;
 use super::side::{Outcome, Side, set_times};
 use super::tree::{differences, raw_differences, snapshot};
@@ -20,6 +21,13 @@ pub struct Wrong {
     pub what: String,
 }
 
+/// How many operations did not fail, on both sides, and how many the mount alone has refused for want of room.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Played {
+    pub succeeded: usize,
+    pub refused: usize,
+}
+
 /// The mount under test.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
@@ -34,7 +42,7 @@ impl Setup {
     /// A fresh bucket; or a fresh folder on a real gateway, if the environment wants that.
     pub fn service(&self) -> Service {
         match std::env::var("OSIRISFS_MODEL_SERVICE").as_deref() {
-            Ok("rgw") => Service::rgw(),
+            Ok("rgw") if self.weather != Weather::Full => Service::rgw(),
             _ => Service::embedded_as(self.style, Limits::default()),
         }
     }
@@ -51,9 +59,8 @@ impl Setup {
     }
 }
 
-/// Plays a list on a fresh bucket. Gives how many operations did not fail (on both
-/// sides).
-pub fn play(ops: &[Op], setup: Setup) -> Result<usize, Wrong> {
+/// Plays a list on a fresh bucket.
+pub fn play(ops: &[Op], setup: Setup) -> Result<Played, Wrong> {
     let service = setup.service();
     let plain = service.folder().join("plain");
     std::fs::create_dir(&plain).unwrap();
@@ -66,15 +73,23 @@ pub fn play(ops: &[Op], setup: Setup) -> Result<usize, Wrong> {
         mount,
         guard,
         _proxy: proxy,
-        succeeded: 0,
+        played: Played::default(),
     };
     for (at, op) in ops.iter().enumerate() {
         game.guard.at(format!("operation {at}: {op:?}"));
-        game.step(op).map_err(|what| Wrong { after: at + 1, what: format!("{op:?}: {what}") })?;
+        if setup.weather == Weather::Full {
+            full::set(&game.service, full::is_full(at, op));
+        }
+        let step = game.step(op);
+        if setup.weather == Weather::Full && (step.is_err() || at + 1 == ops.len()) {
+            // Also a mount that has failed is to end.
+            full::set(&game.service, false);
+        }
+        step.map_err(|what| Wrong { after: at + 1, what: format!("{op:?}: {what}") })?;
     }
     game.guard.at("the end".to_owned());
     game.end().map_err(|what| Wrong { after: ops.len(), what: format!("at the end: {what}") })?;
-    Ok(game.succeeded)
+    Ok(game.played)
 }
 
 struct Game {
@@ -85,7 +100,7 @@ struct Game {
     // After the mount, which needs it to its end.
     _proxy: Option<Proxy>,
     service: Service,
-    succeeded: usize,
+    played: Played,
 }
 
 impl Game {
@@ -105,7 +120,13 @@ impl Game {
             }
             _ => {}
         }
-        let (is, wanted) = (self.mounted.apply(op), self.plain.apply(op));
+        let is = self.mounted.apply(op);
+        // Only a full bucket gives it.
+        if is == Outcome::Errno(libc::EDQUOT) {
+            self.played.refused += 1;
+            return full::follow(op, &self.mounted, &mut self.plain);
+        }
+        let wanted = self.plain.apply(op);
         if is != wanted {
             let first = match (&is, &wanted) {
                 (Outcome::Bytes(is), Outcome::Bytes(wanted)) => {
@@ -116,7 +137,7 @@ impl Game {
             return Err(format!("gave {is:?}, should give {wanted:?} {first}"));
         }
         let idle = Outcome::Words("not open".to_owned());
-        self.succeeded += usize::from(!matches!(is, Outcome::Errno(_)) && is != idle);
+        self.played.succeeded += usize::from(!matches!(is, Outcome::Errno(_)) && is != idle);
         Ok(())
     }
 
@@ -135,7 +156,7 @@ impl Game {
                 Op::OtherPuts(_, fill) => self.service.s3().put(path, pattern(fill.seed, fill.len)),
                 _ => self.service.s3().delete(path),
             }
-            self.succeeded += 1;
+            self.played.succeeded += 1;
         }
         Ok(())
     }

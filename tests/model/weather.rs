@@ -1,4 +1,5 @@
-//! What happens on the way to the service while a list is played. A mount makes up for all of it: no operation may show it.
+//! What happens to the service, or on the way to it, while a list is played. A mount makes up for faults: no operation may show
+//! them.
 
 use crate::support::{Proxy, Service, Spoil};
 use std::time::{Duration, Instant};
@@ -10,6 +11,8 @@ pub enum Weather {
     Fair,
     /// Requests meet the faults of [`Spoil::now_and_then`], and once all of them for some seconds.
     Foul,
+    /// The bucket is full again and again, which the operations may show (see `full.rs`).
+    Full,
 }
 
 /// From when on, and for how long, the service is too busy for anything.
