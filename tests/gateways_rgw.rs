@@ -17,7 +17,7 @@ use proxy::HttpProxy;
 use std::fs;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
-use support::{Mount, PROGRAM, Service, errno, pattern, soon};
+use support::{Mount, PROGRAM, Service, assert_same, errno, pattern, soon};
 
 const RESOLVE: &str = "localhost:127.0.0.1,127.0.0.2,127.0.0.3";
 
@@ -63,6 +63,41 @@ fn gateways_are_killed_and_come_back_during_rsync() {
             std::thread::sleep(Duration::from_millis(1500));
         }
     });
+}
+
+/// All gateways are killed while parts of a large file are on their way to them: each part is sent again, close(2) says that
+/// the file is stored, and it is.
+#[test]
+fn gateways_are_killed_in_mid_part() {
+    let service = Service::rgw();
+    let mut mount = mount(&service, &["--log-requests"]);
+    let bytes = pattern(11, 160 << 20);
+    let sent_again = |mount: &Mount| {
+        let log = mount.log();
+        let parts = log.lines().filter(|line| line.contains("op=\"UploadPart\""));
+        parts.filter(|line| line.contains("status=200") && !line.contains("tries=1 ")).count()
+    };
+    let mut stored = 0;
+    // How long a part takes differs; the moment is right when some had to be sent again.
+    while sent_again(&mount) == 0 {
+        assert!(stored < 10, "no part was on its way in any of {stored} moments");
+        stored += 1;
+        let path = mount.path(&format!("file{stored}"));
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| fs::write(&path, &bytes).unwrap());
+            std::thread::sleep(Duration::from_millis(100 * stored));
+            ["rgw", "rgw-2", "rgw-3"].into_iter().for_each(|name| rgw("kill", name));
+            ["rgw", "rgw-2", "rgw-3"].into_iter().for_each(|name| rgw("start", name));
+            writer.join().unwrap();
+        });
+    }
+    eprintln!("{} parts were sent again, of {stored} files", sent_again(&mount));
+    assert!(!mount.log().contains("ERROR"), "{}", mount.log());
+    mount.again();
+    for n in 1..=stored {
+        assert_same(&format!("file{n}"), &fs::read(mount.path(&format!("file{n}"))).unwrap(), &bytes);
+    }
+    assert!(service.s3().uploads().is_empty(), "{:?}", service.s3().uploads());
 }
 
 /// The gateway says of every token that it is invalid while it cannot ask its LDAP server.
