@@ -219,7 +219,9 @@ impl BlockCache {
                 claims.push(Claim::Here(bytes.clone()));
                 continue;
             }
-            if let Some(flight) = inner.flights.get(&key) {
+            // One whose transfer ended without a word (by a fault in the program) is none.
+            let alive = |flight: &&watch::Receiver<Landing>| flight.borrow().is_some() || flight.has_changed().is_ok();
+            if let Some(flight) = inner.flights.get(&key).filter(alive) {
                 claims.push(Claim::Coming(flight.clone()));
                 continue;
             }

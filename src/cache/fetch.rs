@@ -184,14 +184,18 @@ impl Fetcher {
     /// Takes over a body that a GET at open began: its blocks are published like any others.
     pub fn adopt(&self, origin: &Origin, body: GetBody) {
         let (_, runs) = self.cache.claim(&origin.id, blocks_of(&body.range));
-        // What is already here or coming makes the body superfluous, except where it fills one run from its start.
-        let Some(run) = runs.into_iter().next() else { return };
-        if u64::from(run.blocks.start) * BLOCK != body.range.start {
-            self.spawn(origin.clone(), run, None);
-            return;
+        let mut body = Some(body);
+        for run in runs {
+            let start = u64::from(run.blocks.start) * BLOCK;
+            // It fills one run from its start; where others are here or coming between, the rest is asked for.
+            match body.take_if(|body| body.range.start == start) {
+                Some(body) => {
+                    let (cache, line, id) = (self.cache.clone(), self.line.clone(), origin.id.clone());
+                    tokio::spawn(async move { receive(&cache, &line, &id, run, body).await });
+                }
+                None => self.spawn(origin.clone(), run, None),
+            }
         }
-        let (cache, line, id) = (self.cache.clone(), self.line.clone(), origin.id.clone());
-        tokio::spawn(async move { receive(&cache, &line, &id, run, body).await });
     }
 
     fn spawn(&self, origin: Origin, run: Run, permit: Option<Arc<OwnedSemaphorePermit>>) {
