@@ -61,6 +61,8 @@ impl Fs {
             self.truncate(&inode, size).await?;
             // truncate(2) without a writer's handle has no close that would report or store.
             if inode.state().writers == 0 {
+                // A change of attributes that came between would be taken back as well.
+                let before = before.filter(|before| before.meta_changes == inode.state().meta_changes);
                 self.change_attrs(&inode, &change);
                 let changes = inode.state().meta_changes;
                 if let Err(error) = self.commit(&inode).await {
