@@ -85,8 +85,9 @@ impl Lanes {
     pub fn waited_for(&self, sent: u64, now: Instant) {
         let mut early = self.early.lock();
         let (since, before) = *early.get_or_insert((now, sent));
-        let grown = sent.saturating_sub(before) >= EARLY * self.open.load(Ordering::Relaxed) as u64;
-        if grown || now.saturating_duration_since(since) > EARLY_TIME {
+        let late = now.saturating_duration_since(since) > EARLY_TIME;
+        let grown = !late && sent.saturating_sub(before) >= EARLY * self.open.load(Ordering::Relaxed) as u64;
+        if grown || late {
             *early = Some((now, sent));
         }
         drop(early);

@@ -57,7 +57,7 @@ impl FsError {
 
     /// Whether there was no room for it.
     pub(super) fn is_quota(&self) -> bool {
-        matches!(self, FsError::Store(error) if error.kind == ErrorKind::Quota)
+        self.errno() == libc::EDQUOT
     }
 
     /// Whether the service refused it to this user.

@@ -72,7 +72,7 @@ impl Fs {
                 Ok(Found::Entry(entry))
             }
             None => {
-                self.note_absent(parent, &name);
+                self.note_absent(parent, &name, began.elapsed());
                 self.absence_took.store(began.elapsed().as_millis() as u64, Ordering::Relaxed);
                 match self.remember(parent, &name)? {
                     Memory::Absent(ttl) => Ok(Found::Absent(ttl)),

@@ -42,6 +42,8 @@ impl Fs {
         self.keep_directory(ends.from.0, &ends.from.1).await?;
         self.copy_all(&below, &objects, &source, &target).await?;
         self.delete_all(objects.into_iter().map(|entry| entry.key).collect()).await?;
+        self.moved(&ends);
+        // After that: a listing that comes late is known by its prefix.
         for inode in &below {
             let mut state = inode.state();
             // Copies have a new Last-Modified, and old listings name old keys.
@@ -54,7 +56,6 @@ impl Fs {
                 dir.listing = None;
             }
         }
-        self.moved(&ends);
         Ok(())
     }
 

@@ -221,6 +221,10 @@ impl Fs {
         }
         let marker = content.marker.is_some();
         let mut state = dir.state();
+        // The directory was renamed while it was listed.
+        if self.table.dir_key(dir.ino).is_none_or(|key| key != prefix) {
+            return None;
+        }
         let known = state.dir.as_mut()?;
         // Only a listing proves that there is no marker; one that was put meanwhile is not forgotten.
         if marker {

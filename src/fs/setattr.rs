@@ -59,14 +59,23 @@ impl Fs {
             }
             let before = Before::of(&inode.state());
             self.truncate(&inode, size).await?;
+            let ours = inode.state().draft.as_ref().map(|draft| draft.changes);
             // truncate(2) without a writer's handle has no close that would report or store.
             if inode.state().writers == 0 {
                 // A change of attributes that came between would be taken back as well.
                 let before = before.filter(|before| before.meta_changes == inode.state().meta_changes);
                 self.change_attrs(&inode, &change);
-                let changes = inode.state().meta_changes;
+                let changes = (ours, inode.state().meta_changes);
                 if let Err(error) = self.commit(&inode).await {
-                    self.take_back_size(&inode, before, changes, error)?;
+                    // Bytes that waited for room before go on waiting, with the new size.
+                    let waits = before.is_none() && error.is_quota();
+                    let refused = error.is_final() || error.is_quota();
+                    if !(refused && self.take_back_size(&inode, before, changes)) {
+                        self.store_soon(&inode);
+                    }
+                    if !waits {
+                        return Err(error);
+                    }
                 }
                 let state = inode.state();
                 return Ok(self.entry(&inode, &state));
@@ -75,24 +84,25 @@ impl Fs {
         Ok(self.change_attrs(&inode, &change))
     }
 
-    /// After truncate(2) of a file could not be stored. What was refused is not done: the caller's kernel goes on with the old
-    /// size. Bytes that waited for room before go on waiting, with the new size.
-    fn take_back_size(&self, inode: &Inode, before: Option<Before>, changes: u64, error: FsError) -> Result<()> {
-        if !error.is_final() && !error.is_quota() {
-            return Err(error);
-        }
-        let Some(before) = before else { return if error.is_quota() { Ok(()) } else { Err(error) } };
+    /// After truncate(2) of a file was refused: it is not done, and the caller's kernel goes on with the old size. False: bytes
+    /// waited before, or something was changed meanwhile (`changes`: of the bytes and of the attributes, by this call), and
+    /// everything stays.
+    fn take_back_size(&self, inode: &Inode, before: Option<Before>, changes: (Option<u64>, u64)) -> bool {
+        let Some(before) = before else { return false };
         let mut state = inode.state();
-        if state.writers > 0 || state.meta_changes != changes {
-            return Err(error);
+        if state.writers > 0 || changes != (state.draft.as_ref().map(|draft| draft.changes), state.meta_changes) {
+            return false;
         }
         state.draft = None;
         state.refused = false;
+        // Who has read meanwhile has seen the new size, and his pages are not the object's.
+        state.pages = None;
+        state.reverted = true;
         before.put_back(&mut state);
         drop(state);
         self.drop_lost(inode);
         self.forget_if_stored(inode);
-        Err(error)
+        true
     }
 
     pub(super) fn change_attrs(&self, inode: &Arc<Inode>, change: &Change) -> Entry {

@@ -26,12 +26,12 @@ const JUST_ASKED: Duration = Duration::from_millis(50);
 const LONGEST_WAY: u64 = 500;
 
 impl Fs {
-    /// Notes that a lookup has asked for a name and found nothing.
-    pub(super) fn note_absent(&self, parent: u64, name: &Name) {
+    /// Notes that a lookup has asked for a name and found nothing, unless the answer is old: it `took` too long to come.
+    pub(super) fn note_absent(&self, parent: u64, name: &Name, took: Duration) {
         if let Some(dir) = self.table.get(parent)
             && let Some(known) = dir.state().dir.as_mut()
         {
-            known.found_absent = Some((name.clone(), Instant::now()));
+            known.found_absent = (took.as_millis() <= LONGEST_WAY.into()).then(|| (name.clone(), Instant::now()));
         }
     }
 

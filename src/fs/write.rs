@@ -94,7 +94,7 @@ impl Fs {
         }
         let untold = handle.untold.swap(0, Ordering::Relaxed);
         // It may have been stored since.
-        if untold != 0 && state.draft.as_ref().is_some_and(|draft| draft.dirty) {
+        if untold != 0 && (state.conflicted || state.draft.as_ref().is_some_and(|draft| draft.dirty)) {
             return Err(FsError::Errno(untold, "what was written before could not be stored"));
         }
         let draft = draft_of(&mut state);
