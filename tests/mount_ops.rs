@@ -63,6 +63,7 @@ on! { embedded:
     special { symbolic_links fifos_sockets_devices unix_socket hard_links }
     write {
         small_file_in_any_order large_file_in_any_order large_file_with_a_late_header many_writers_of_one_file
+        a_conflict_is_told_to_the_duplicate
     }
     xattrs { set_get_list_remove limits other_namespaces facts_of_the_service programs }
 }

@@ -71,7 +71,10 @@ cases! {
         }
         rename_dir { rename_a_tree what_rename_of_directories_refuses rename_a_tree_in_use }
         special { symbolic_links fifos_sockets_devices }
-        write { small_file_in_any_order large_file_in_any_order large_file_with_a_late_header many_writers_of_one_file }
+        write {
+            small_file_in_any_order large_file_in_any_order large_file_with_a_late_header many_writers_of_one_file
+            a_conflict_is_told_to_the_duplicate
+        }
         xattrs { set_get_list_remove limits facts_of_the_service }
     }
     ceph: {

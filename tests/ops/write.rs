@@ -1,7 +1,7 @@
 //! Writes in any order, against a model in memory.
 
 use super::{open_rw, read, write};
-use crate::support::{Mount, Service, assert_same, noise, pattern};
+use crate::support::{Mount, Service, assert_same, errno, noise, pattern};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
@@ -113,4 +113,17 @@ pub fn many_writers_of_one_file(service: &Service) {
     assert_same("now", &read(&path), &bytes);
     m.again();
     assert_same("fresh", &read(&path), &bytes);
+}
+
+/// A shell empties a file, closes one of two descriptors, and looks only at what the next write says: there it hears that
+/// another client has stored the file meanwhile.
+pub fn a_conflict_is_told_to_the_duplicate(service: &Service) {
+    let m = service.mount();
+    write(&m.path("f"), "old");
+    let file = File::create(m.path("f")).unwrap();
+    service.s3().put("f", "theirs");
+    assert_eq!(errno(nix::unistd::close(file.try_clone().unwrap()).map_err(std::io::Error::from)), libc::ESTALE);
+    assert_eq!(errno((&file).write_all(b"lost")), libc::ESTALE);
+    drop(file);
+    assert_eq!(service.s3().get("f"), b"theirs");
 }
