@@ -79,7 +79,8 @@ pub struct DirEntry {
     /// What it is.
     pub what: Listed,
     /// The headers of the object (of a directory: of its marker), if they were asked for since; `None`: no marker.
-    pub seen: OnceLock<Option<Arc<Seen>>>,
+    /// Shared with the next listing, for answers that are on their way when it comes.
+    pub seen: Arc<OnceLock<Option<Arc<Seen>>>>,
 }
 
 /// What a listing says of a name.
@@ -118,21 +119,21 @@ impl DirState {
     /// Installs a new listing, unless one that was asked for later is here already; gives back the one that stands. Local
     /// changes that the service had confirmed before it was asked for are in it; what was learnt of entries that did not
     /// change is taken over.
-    pub fn install(&mut self, listing: Listing) -> Arc<Listing> {
+    pub fn install(&mut self, mut listing: Listing) -> Arc<Listing> {
         self.renewing = false;
         if let Some(old) = &self.listing {
             if old.asked > listing.asked {
                 return old.clone();
             }
-            for entry in &listing.entries {
+            for entry in &mut listing.entries {
                 let Listed::File(new) = &entry.what else { continue };
                 let Some(at) = old.find(&entry.name) else { continue };
-                if let (Listed::File(was), Some(seen)) = (&old.entries[at].what, old.entries[at].seen.get())
+                if let Listed::File(was) = &old.entries[at].what
                     && was.etag == new.etag
                     && was.size == new.size
                     && was.modified == new.modified
                 {
-                    let _ = entry.seen.set(seen.clone());
+                    entry.seen = old.entries[at].seen.clone();
                 }
             }
         }

@@ -4,7 +4,7 @@ use super::{Reading, WALKS, Walks};
 use crate::inode::{DirEntry, Listed, Listing};
 use crate::names::Name;
 use std::ffi::OsStr;
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Notes lookups, each followed by an open (`o`) or not (`-`). Gives for which of them a reader was expected (`R`).
@@ -62,7 +62,7 @@ fn listing() -> Listing {
     let entry = |n: usize| DirEntry {
         name: Name::new(OsStr::new(&format!("f{n:03}"))).unwrap(),
         what: Listed::Dir,
-        seen: OnceLock::new(),
+        seen: Arc::default(),
     };
     Listing { asked: Instant::now(), entries: (0..FILES).map(entry).collect(), hidden: 0 }
 }
