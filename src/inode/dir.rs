@@ -185,6 +185,28 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_comes_after_the_next_listing_is_known_there() {
+        let modified = std::time::SystemTime::now();
+        let file = |etag: &str| {
+            let entry = ListEntry {
+                key: "f".into(),
+                etag: crate::store::ETag::new(etag),
+                size: 1,
+                modified,
+                storage_class: None,
+            };
+            let name = Name::new(std::ffi::OsStr::new("f")).unwrap();
+            DirEntry { name, what: Listed::File(entry), seen: Arc::default() }
+        };
+        let mut dir = DirState::default();
+        let mut next = |etag| dir.install(Listing { entries: vec![file(etag)], ..listing(Instant::now()) });
+        let (first, same, other) = (next("one"), next("one"), next("two"));
+        first.entries[0].seen.set(None).unwrap();
+        assert!(same.entries[0].seen.get().is_some());
+        assert!(other.entries[0].seen.get().is_none());
+    }
+
+    #[test]
     fn a_listing_is_renewed_once_and_for_many_lookups_only() {
         let mut dir = DirState { pages: 2, ..DirState::default() };
         let renewed: Vec<u32> = (1..100).filter(|_| dir.walked_on(true)).collect();

@@ -96,7 +96,8 @@ def may(work):
     try:
         return work()
     except ClientError as error:
-        return 'none' if error.response['Error']['Code'] in ('NoSuchKey', '404') else '-'
+        code = error.response['Error']['Code']
+        return {'NoSuchKey': 'none', '404': 'none', 'AccessDenied': '-', '403': '-'}.get(code, code)
 def names(s3, prefix):
     page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter='/')
     keys = [o['Key'] for o in page.get('Contents', [])] + [p['Prefix'] for p in page.get('CommonPrefixes', [])]
