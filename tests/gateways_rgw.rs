@@ -17,7 +17,7 @@ use proxy::HttpProxy;
 use std::fs;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
-use support::{Mount, PROGRAM, Service, assert_same, errno, pattern, soon};
+use support::{Mount, PROGRAM, Service, errno, pattern, soon};
 
 const RESOLVE: &str = "localhost:127.0.0.1,127.0.0.2,127.0.0.3";
 
@@ -63,44 +63,6 @@ fn gateways_are_killed_and_come_back_during_rsync() {
             std::thread::sleep(Duration::from_millis(1500));
         }
     });
-}
-
-/// All gateways are killed while parts of large files are on their way to them: each part is sent again, close(2) says that
-/// the file is stored, and it is.
-#[test]
-fn gateways_are_killed_in_mid_part() {
-    const ALL: [&str; 3] = ["rgw", "rgw-2", "rgw-3"];
-    let service = Service::rgw();
-    let mut mount = mount(&service, &["--log-requests"]);
-    let bytes = pattern(11, 64 << 20);
-    let sent_again = |mount: &Mount| {
-        let log = mount.log();
-        let parts = log.lines().filter(|line| line.contains("op=\"UploadPart\""));
-        parts.filter(|line| line.contains("status=200") && !line.contains("tries=1 ")).count()
-    };
-    let (mut moments, mut stored) = (0, 0);
-    // Now and then no part is on its way in the moment of the kill.
-    while sent_again(&mount) == 0 {
-        assert!(moments < 5, "no part was on its way in any of {moments} moments");
-        moments += 1;
-        let killer = std::thread::spawn(|| {
-            std::thread::sleep(Duration::from_millis(500));
-            ALL.into_iter().for_each(|name| rgw("kill", name));
-            ALL.into_iter().for_each(|name| rgw("start", name));
-        });
-        while !killer.is_finished() {
-            stored += 1;
-            fs::write(mount.path(&format!("file{stored}")), &bytes).unwrap();
-        }
-        killer.join().unwrap();
-    }
-    eprintln!("{} parts were sent again, of {stored} files", sent_again(&mount));
-    assert!(!mount.log().contains("ERROR"), "{}", mount.log());
-    mount.again();
-    for n in 1..=stored {
-        assert_same(&format!("file{n}"), &fs::read(mount.path(&format!("file{n}"))).unwrap(), &bytes);
-    }
-    assert!(service.s3().uploads().is_empty(), "{:?}", service.s3().uploads());
 }
 
 /// The gateway says of every token that it is invalid while it cannot ask its LDAP server.
