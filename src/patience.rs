@@ -33,6 +33,11 @@ impl Patience {
         self.left
     }
 
+    /// More of it.
+    pub fn add(&mut self, more: Duration) {
+        self.left += more;
+    }
+
     /// Works on one step, `limit` at most.
     pub async fn spend<F: Future>(&mut self, limit: Duration, work: F) -> Result<F::Output, Late> {
         let mut rest = limit.min(self.left);

@@ -8,6 +8,8 @@
 
 #[path = "gateways/copying.rs"]
 mod copying;
+#[path = "gateways/killed.rs"]
+mod killed;
 #[path = "gateways/proxy.rs"]
 mod proxy;
 mod support;
@@ -15,7 +17,7 @@ mod support;
 use copying::copies_outlive;
 use proxy::HttpProxy;
 use std::fs;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use support::{Mount, PROGRAM, Service, errno, pattern, soon};
 
@@ -25,12 +27,24 @@ fn var(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: see the head of this file"))
 }
 
-/// `scripts/rgw kill` or `start`.
-fn rgw(command: &str, daemon: &str) {
+fn script(words: &[&str]) -> Command {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/rgw");
-    let (release, dir) = (var("OSIRISFS_RGW_RELEASE"), var("OSIRISFS_RGW_DIR"));
-    let output = Command::new(script).args([command, daemon, "--release", &release, "--dir", &dir]).output().unwrap();
-    assert!(output.status.success(), "{command} {daemon}: {output:?}");
+    // It waits until its standard input ends.
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat >/dev/null; exec \"$0\" \"$@\"", script]).args(words);
+    command.args(["--release", &var("OSIRISFS_RGW_RELEASE"), "--dir", &var("OSIRISFS_RGW_DIR")]);
+    command
+}
+
+/// `scripts/rgw` with these words.
+fn rgw(words: &[&str]) {
+    let output = script(words).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {output:?}");
+}
+
+/// The same as soon as its standard input is closed.
+fn rgw_later(words: &[&str]) -> Child {
+    script(words).stdin(Stdio::piped()).spawn().unwrap()
 }
 
 fn mount(service: &Service, more: &[&str]) -> Mount {
@@ -57,9 +71,9 @@ fn gateways_are_killed_and_come_back_during_rsync() {
     let mut mount = mount(&service, &[]);
     copies_outlive(&mut mount, source.path(), || {
         for name in ["rgw", "rgw-2", "rgw-3"] {
-            rgw("kill", name);
+            rgw(&["kill", name]);
             std::thread::sleep(Duration::from_millis(700));
-            rgw("start", name);
+            rgw(&["start", name]);
             std::thread::sleep(Duration::from_millis(1500));
         }
     });
@@ -71,10 +85,10 @@ fn the_user_directory_is_away_for_a_while() {
     let service = Service::rgw();
     let mount = mount(&service, &["--max-age", "0"]);
     fs::write(mount.path("file"), "before").unwrap();
-    rgw("kill", "slapd");
+    rgw(&["kill", "slapd"]);
     let back = std::thread::spawn(|| {
         std::thread::sleep(Duration::from_secs(4));
-        rgw("start", "slapd");
+        rgw(&["start", "slapd"]);
     });
     let began = Instant::now();
     fs::write(mount.path("other"), "in between").unwrap();
@@ -90,12 +104,12 @@ fn a_token_that_is_refused_for_good() {
     let service = Service::rgw();
     let mount = mount(&service, &["--max-age", "0", "--token-grace", "1s"]);
     fs::write(mount.path("file"), "before").unwrap();
-    rgw("kill", "slapd");
+    rgw(&["kill", "slapd"]);
     for _ in 0..3 {
         assert_eq!(errno(fs::metadata(mount.path("no-such-file"))), libc::EACCES);
     }
     assert_eq!(mount.log().matches("does not accept the token or key").count(), 1, "{}", mount.log());
-    rgw("start", "slapd");
+    rgw(&["start", "slapd"]);
     soon("the token is good again", || fs::read_to_string(mount.path("file")).is_ok());
 }
 

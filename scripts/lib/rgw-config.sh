@@ -72,6 +72,8 @@ rgw ldap secret = $DIR/ldap/secret
 rgw ldap searchdn = ou=people,$LDAP_BASE
 rgw ldap dnattr = uid
 rgw thread pool size = 64
+# How long a gateway that was killed in the middle of a completion keeps others from it: 600 by default.
+rgw mp lock max time = 20
 
 C
     local name address

@@ -211,16 +211,7 @@ impl Fs {
             }
         };
         done.sort_by_key(|part| part.number);
-        let result = self.complete_upload(&job.key, &id, &done, condition).await;
-        if let Err(error) = &result
-            && ours
-            && error.status.is_some_and(|status| (400..500).contains(&status))
-            && error.kind != ErrorKind::NoSuchUpload
-        {
-            // Refused with an answer, so not completed.
-            let _ = self.abort_upload(&job.key, &id).await;
-        }
-        let stored = result?;
+        let stored = self.complete_upload(&job.key, &id, &done, condition, ours).await?;
         // RGW 16 takes no tags when an upload begins.
         self.put_back_tags(&job.key, &tags).await;
         Ok(stored)

@@ -7,7 +7,7 @@ use crate::config::Conflict;
 use crate::draft::{Limits, Plan, part_range};
 use crate::inode::Inode;
 use crate::names::{self, Name};
-use crate::store::{Condition, StoreError};
+use crate::store::{Condition, PartDone, StoreError};
 use std::sync::Arc;
 
 impl Fs {
@@ -108,18 +108,21 @@ impl Fs {
         } else {
             let with = self.write_headers(inode).await?;
             let id = self.create_upload(&key, &with).await?;
-            let stored = self.resend_all(inode, job, &key, &id).await;
-            if let Err(error) = stored {
-                let _ = self.abort_upload(&key, &id).await;
-                return Err(error);
-            }
+            let parts = match self.resend_all(inode, job, &key, &id).await {
+                Ok(parts) => parts,
+                Err(error) => {
+                    let _ = self.abort_upload(&key, &id).await;
+                    return Err(error);
+                }
+            };
+            self.complete_upload(&key, &id, &parts, &Condition::Absent, true).await?;
         }
         self.listed_beside(inode, &kept);
         Ok(kept)
     }
 
     /// Sends every byte of the draft to another key.
-    async fn resend_all(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, key: &str, id: &str) -> Result<()> {
+    async fn resend_all(self: &Arc<Self>, inode: &Arc<Inode>, job: &Job, key: &str, id: &str) -> Result<Vec<PartDone>> {
         let mut done = Vec::new();
         let mut number = 1;
         let mut at = 0;
@@ -131,7 +134,6 @@ impl Fs {
             at = range.end;
             number += 1;
         }
-        self.complete_upload(key, id, &done, &Condition::Absent).await?;
-        Ok(())
+        Ok(done)
     }
 }

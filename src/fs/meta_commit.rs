@@ -180,6 +180,6 @@ impl Fs {
             let _ = self.abort_upload(target, &id).await;
             return Err(now.err().map_or(FsError::stale(), FsError::from));
         }
-        Ok(self.complete_upload(target, &id, &parts, &Condition::Always).await?)
+        Ok(self.complete_upload(target, &id, &parts, &Condition::Always, true).await?)
     }
 }

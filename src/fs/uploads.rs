@@ -4,7 +4,9 @@
 
 use super::Fs;
 use crate::draft::lost;
-use crate::store::{Condition, ErrorKind, ListRequest, PartDone, Result, Store, Stored, WriteHeaders};
+use crate::store::{
+    Condition, ETag, ErrorKind, ListRequest, PartDone, Result, Store, StoreError, Stored, WriteHeaders, completed_etag,
+};
 use crate::sync::{LEAF, Ranked};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,9 @@ enum What {
         id: String,
         /// When its completion was asked for, in seconds since 1970.
         completing: Option<u64>,
+        /// The etag that the object has since then, if it was carried out.
+        #[serde(default)]
+        etag: Option<String>,
     },
     /// An upload that is being begun: its id is not known yet.
     Beginning {
@@ -67,7 +72,10 @@ impl Fs {
         let beginning = format!("beginning-{:032x}", fastrand::u128(..));
         self.note_one(&beginning, key, What::Beginning { since: seconds() });
         let begun = self.store.create_upload(key, with).await;
-        let upload = begun.as_ref().ok().map(|id| self.note_of(key, What::Upload { id: id.clone(), completing: None }));
+        let upload = begun
+            .as_ref()
+            .ok()
+            .map(|id| self.note_of(key, What::Upload { id: id.clone(), completing: None, etag: None }));
         // Without an answer it may have been begun.
         let answered = begun.as_ref().err().is_none_or(|error| error.status.is_some());
         self.note(|running| {
@@ -79,26 +87,54 @@ impl Fs {
         begun
     }
 
-    /// Completes an upload.
+    /// Completes an upload. One that is refused with an answer is given up if `ours`: its bytes are elsewhere, too.
     pub(super) async fn complete_upload(
         &self,
         key: &str,
         id: &str,
         parts: &[PartDone],
         condition: &Condition,
+        ours: bool,
     ) -> Result<Stored> {
-        self.note(|running| {
-            if let Some(Note { what: What::Upload { completing, .. }, .. }) = running.get_mut(id) {
-                *completing = Some(seconds());
+        let asked_before = self.note_completion(id, Some((seconds(), completed_etag(parts))));
+        let completed = match asked_before {
+            false => self.store.complete_upload(key, id, parts, condition).await,
+            true => self.store.complete_upload_again(key, id, parts, condition).await,
+        };
+        match &completed {
+            Ok(_) => self.note(|running| drop(running.remove(id))),
+            Err(error) if refused(error) => {
+                self.note_completion(id, None);
+                if ours && error.kind != ErrorKind::NoSuchUpload {
+                    let _ = self.abort_upload(key, id).await;
+                }
             }
-        });
-        let stored = self.store.complete_upload(key, id, parts, condition).await?;
-        self.note(|running| drop(running.remove(id)));
-        Ok(stored)
+            Err(_) => {}
+        }
+        completed
     }
 
-    /// Gives an upload up.
+    /// Notes when a completion was asked for, or that it was refused. Whether it may have been asked for before.
+    fn note_completion(&self, id: &str, asked: Option<(u64, Option<ETag>)>) -> bool {
+        let mut before = true;
+        self.note(|running| {
+            // One that is not noted was begun by a daemon before this one.
+            if let Some(Note { what: What::Upload { completing, etag, .. }, .. }) = running.get_mut(id) {
+                before = completing.is_some();
+                *completing = asked.as_ref().map(|(at, _)| *at);
+                *etag = asked.and_then(|(_, etag)| etag).map(|etag| etag.as_str().to_owned());
+            }
+        });
+        before
+    }
+
+    /// Gives an upload up. One whose completion may be going on is left to a later mount.
     pub(super) async fn abort_upload(&self, key: &str, id: &str) -> Result<()> {
+        let running = self.uploads.notes.lock().running.get(id).cloned();
+        if matches!(running, Some(Note { what: What::Upload { completing: Some(_), .. }, .. })) {
+            tracing::info!(key, id, "a multipart upload is left to a later mount: its completion may be going on");
+            return Ok(());
+        }
         self.store.abort_upload(key, id).await?;
         self.note(|running| drop(running.remove(id)));
         Ok(())
@@ -206,6 +242,11 @@ impl Drop for Notes {
     }
 }
 
+/// Whether a completion that ended so was not carried out, or is of no use: another object stands there.
+fn refused(error: &StoreError) -> bool {
+    error.kind == ErrorKind::PreconditionFailed || error.status.is_some_and(|status| (400..500).contains(&status))
+}
+
 /// Whether this need not be noted any longer.
 async fn gone(store: &Store, bucket: &str, note: &Note) -> bool {
     if note.bucket != bucket || note.endpoint != store.endpoint() {
@@ -214,6 +255,9 @@ async fn gone(store: &Store, bucket: &str, note: &Note) -> bool {
     let (removed, what) = match &note.what {
         What::Upload { completing: Some(at), .. } if seconds().saturating_sub(*at) < COMPLETING.as_secs() => {
             return false;
+        }
+        What::Upload { id, etag: Some(etag), .. } => {
+            (store.abort_unless_completed(&note.key, id, &ETag::new(etag)).await, "upload")
         }
         What::Upload { id, .. } => (store.abort_upload(&note.key, id).await, "upload"),
         What::Beginning { since } => {
@@ -304,7 +348,7 @@ mod tests {
             endpoint: "http://127.0.0.1:1".to_owned(),
             bucket: "um-lab".to_owned(),
             key: "a\nb".to_owned(),
-            what: What::Upload { id: id.to_owned(), completing: None },
+            what: What::Upload { id: id.to_owned(), completing: None, etag: None },
         };
         let mut notes = Notes::default();
         for id in ["one", "two"] {

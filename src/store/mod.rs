@@ -10,6 +10,7 @@ mod append;
 mod body;
 mod bucket;
 mod client;
+mod complete;
 mod config;
 mod copy;
 mod dial;
@@ -46,6 +47,7 @@ mod write;
 
 pub use append::{Tail, pieces};
 pub use body::{Body, Segment};
+pub use complete::completed_etag;
 pub use config::{CONNECTIONS, CredentialSource, Credentials, Network, Proxies, StoreConfig};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};

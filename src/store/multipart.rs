@@ -1,20 +1,17 @@
-//! Multipart uploads.
+//! Multipart uploads, until they are completed.
 
 use super::digest::md5;
 use super::errors_from_sdk::Failure;
 use super::exchange::Extra;
-use super::headers::{multipart_etag, quoted, range_header, write_headers};
+use super::headers::{quoted, range_header, write_headers};
 use super::retry::{ASKING, COPYING, Tries, uploading};
-use super::settle::{Verdict, condition_header, explain, lost, stored_as};
+use super::settle::{explain, stored_as};
 use super::upload_body::stream;
-use super::{Body, Condition, ETag, ErrorKind, PartDone, Result, Store, StoreError, Stored, WriteHeaders};
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use super::{Body, ETag, ErrorKind, PartDone, Result, Store, StoreError, WriteHeaders};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::ops::Range;
 use std::time::Instant;
-
-const COMPLETE: &str = "CompleteMultipartUpload";
 
 /// What a part is copied from.
 #[derive(Clone, Copy)]
@@ -133,105 +130,6 @@ impl Store {
                 }
             };
             tries.again(failure).await?;
-        }
-    }
-
-    /// CompleteMultipartUpload. `condition` is sent where the service honours it, else HEAD and compare immediately
-    /// before. An answer that was lost is recognised: NoSuchUpload, then HEAD with the etag that the parts' MD5s make.
-    pub async fn complete_upload(
-        &self,
-        key: &str,
-        upload: &str,
-        parts: &[PartDone],
-        condition: &Condition,
-    ) -> Result<Stored> {
-        let mut extra = Extra::default();
-        let mut honoured = true;
-        if *condition != Condition::Always {
-            let quirks = self.quirks().await?;
-            honoured = quirks.conditional_complete;
-            if honoured {
-                extra = Vec::from_iter(condition_header(condition, &quirks)).into();
-            }
-        }
-        self.complete_with(key, upload, parts, condition, extra, honoured).await
-    }
-
-    /// The completion itself. `honoured`: the condition stands in `extra`.
-    pub(super) async fn complete_with(
-        &self,
-        key: &str,
-        upload: &str,
-        parts: &[PartDone],
-        condition: &Condition,
-        extra: Extra,
-        honoured: bool,
-    ) -> Result<Stored> {
-        let ours = multipart_etag(parts.iter().map(|part| &part.etag));
-        let list = parts
-            .iter()
-            .map(|part| CompletedPart::builder().part_number(part.number as i32).e_tag(quoted(&part.etag)).build());
-        let list = CompletedMultipartUpload::builder().set_parts(Some(list.collect())).build();
-        let mut tries = Tries::new(self, COMPLETE, key, self.store_for);
-        loop {
-            if !honoured {
-                match tries.verdict(COMPLETE, key, condition, ours.as_ref(), &extra).await? {
-                    Verdict::Stored if tries.unclear => return self.completed(key, ours).await,
-                    Verdict::Stored => return Err(lost(COMPLETE)),
-                    Verdict::Lost(error) => return Err(error),
-                    Verdict::Again => {}
-                }
-            }
-            let attempt = tries.attempt(COPYING, extra.clone(), |client, exchange| {
-                client
-                    .complete_multipart_upload()
-                    .bucket(self.bucket())
-                    .key(key)
-                    .upload_id(upload)
-                    .multipart_upload(list.clone())
-                    .customize()
-                    .interceptor(exchange)
-                    .send()
-            });
-            let mut failure = match attempt.await {
-                Ok(done) => {
-                    let said = done.output.e_tag().map(ETag::new).filter(|etag| !etag.as_str().is_empty());
-                    match said {
-                        Some(etag) => return Ok(Stored { etag }),
-                        // RGW 16 leaves the ETag empty but names the key.
-                        None if done.output.key().is_some() => return self.completed(key, ours).await,
-                        None => Failure::nonsense(COMPLETE, &done.answer, "an empty answer"),
-                    }
-                }
-                Err(failure) => failure,
-            };
-            // RGW 16 says 500 InternalError ("already in progress") of an upload that is gone.
-            if failure.error.status == Some(500) && tries.asker().upload_is_gone(key, upload).await? {
-                failure.error.kind = ErrorKind::NoSuchUpload;
-            }
-            if failure.is(ErrorKind::NoSuchUpload) {
-                let unclear = tries.unclear || failure.unclear;
-                return match (tries.asker().head(key).await, &ours) {
-                    (Ok(info), Some(ours)) if unclear && info.etag == *ours => Ok(Stored { etag: info.etag }),
-                    _ => Err(failure.error),
-                };
-            }
-            if tries.settles(COMPLETE, key, condition, ours.as_ref(), &extra, &mut failure).await? {
-                return self.completed(key, ours).await;
-            }
-            tries.again(failure).await?;
-        }
-    }
-
-    async fn upload_is_gone(&self, key: &str, upload: &str) -> Result<bool> {
-        Ok(!self.list_uploads(key).await?.iter().any(|pending| pending.key == key && pending.id == upload))
-    }
-
-    /// The etag after a completion that did not tell it.
-    async fn completed(&self, key: &str, ours: Option<ETag>) -> Result<Stored> {
-        match ours {
-            Some(etag) => Ok(Stored { etag }),
-            None => Ok(Stored { etag: self.head(key).await?.etag }),
         }
     }
 

@@ -3,6 +3,7 @@
 //! RGW 16 and 18 want `If-Match` without quotes and ignore conditions on a completion; on their versioned buckets no
 //! condition works. RGW 20 and Amazon take quotes and honour completions.
 
+use super::complete::Completion;
 use super::exchange::{Extra, HeaderList};
 use super::{Body, Condition, ErrorKind, PartDone, Quirks, Result, Store, StoreError, WriteHeaders};
 use bytes::Bytes;
@@ -135,8 +136,8 @@ impl Store {
 
     async fn complete_refuses(&self, key: &str, upload: &str, part: &PartDone, header: (&str, String)) -> Result<bool> {
         let extra = Extra::from(vec![(header.0.to_owned(), header.1)]);
-        let parts = std::slice::from_ref(part);
-        refused(self.complete_with(key, upload, parts, &Condition::Always, extra, true).await)
+        let what = Completion { key, upload, parts: std::slice::from_ref(part), asked_before: false };
+        refused(self.complete_with(what, &Condition::Always, extra, true).await)
     }
 
     async fn refuses(&self, key: &str, header: (&str, String)) -> Result<bool> {

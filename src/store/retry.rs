@@ -106,6 +106,11 @@ impl Tries {
         self
     }
 
+    /// Goes on for longer than the allowance.
+    pub(super) fn allow(&mut self, more: Duration) {
+        self.patience.add(more);
+    }
+
     /// A store for questions that belong to this operation: they end when it ends.
     pub(super) fn asker(&self) -> Store {
         Store { ask_for: self.patience.left(), ..self.store.clone() }

@@ -6,7 +6,7 @@ use super::{PendingUpload, Result, Store};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The service tells times in seconds.
-const GRAIN: Duration = Duration::from_secs(2);
+pub(super) const GRAIN: Duration = Duration::from_secs(2);
 
 /// The service's clock and ours differ by less, and a beginning takes no longer.
 const ABOUT: Duration = Duration::from_secs(300);

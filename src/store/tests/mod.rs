@@ -1,6 +1,7 @@
 //! The store against servers that cut, lie and lose answers.
 
 mod appending;
+mod completing;
 mod fake;
 mod reading;
 mod writing;

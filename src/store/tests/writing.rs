@@ -1,7 +1,7 @@
 //! Writes whose answers are lost, late or lies.
 
 use super::fake::{Fake, Reply, error_document};
-use crate::store::{Body, Condition, ETag, ErrorKind, PartDone, WriteHeaders};
+use crate::store::{Body, Condition, ETag, ErrorKind, WriteHeaders};
 use bytes::Bytes;
 
 /// MD5 of "hello".
@@ -210,53 +210,6 @@ async fn a_copy_that_says_200_and_error_is_repeated() {
     let fake = Fake::start(|_, _| Reply::new(200, "", GOOD)).await;
     let error = fake.store(5.0).copy("a", Some(&ETag::new("e0")), "b", None, &[]).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::PreconditionFailed);
-}
-
-fn parts() -> Vec<PartDone> {
-    vec![PartDone { number: 1, etag: ETag::new(HELLO) }]
-}
-
-fn whole() -> String {
-    use md5::Digest;
-    format!("{}-1", hex::encode(md5::Md5::digest(hex::decode(HELLO).unwrap())))
-}
-
-#[tokio::test]
-async fn a_lost_answer_of_a_completion_is_found_out() {
-    for (etag, kind) in [(whole(), None), ("other-1".into(), Some(ErrorKind::NoSuchUpload))] {
-        let fake = Fake::start(move |n, request| match (n, request.method.as_str()) {
-            (0, _) => Reply::lost(),
-            (_, "HEAD") => stands(&etag),
-            _ => Reply::error(404, "NoSuchUpload"),
-        })
-        .await;
-        let result = fake.store(5.0).complete_upload("k", "u", &parts(), &Condition::Always).await;
-        assert_eq!(result.err().map(|e| e.kind), kind);
-        assert!(!fake.methods().contains(&"DELETE".to_owned()), "an abort would break the object");
-    }
-    // Never sent before: no reason to look.
-    let fake = Fake::start(|_, _| Reply::error(404, "NoSuchUpload")).await;
-    let result = fake.store(5.0).complete_upload("k", "u", &parts(), &Condition::Always).await;
-    assert_eq!(result.unwrap_err().kind, ErrorKind::NoSuchUpload);
-}
-
-#[tokio::test]
-async fn a_completion_answers_in_many_ways() {
-    const EMPTY_TAG: &str =
-        "<CompleteMultipartUploadResult><Bucket>b1</Bucket><Key>k</Key><ETag></ETag></CompleteMultipartUploadResult>";
-    let fake = Fake::start(|n, _| match n {
-        0 => Reply::new(200, "", ""),
-        1 => Reply::new(200, "", error_document("InternalError")),
-        _ => Reply::new(200, "", EMPTY_TAG),
-    })
-    .await;
-    let done = fake.store(5.0).complete_upload("k", "u", &parts(), &Condition::Always).await.unwrap();
-    assert_eq!((done.etag.as_str(), fake.requests().len()), (whole().as_str(), 3));
-    let body = String::from_utf8(fake.requests()[2].body.clone()).unwrap();
-    assert!(body.contains("<PartNumber>1</PartNumber>") && body.contains(HELLO), "{body}");
-    let fake = Fake::start(|_, _| Reply::new(200, "", error_document("InvalidPart"))).await;
-    let error = fake.store(1.5).complete_upload("k", "u", &parts(), &Condition::Always).await.unwrap_err();
-    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Server, "InvalidPart"));
 }
 
 #[tokio::test]
