@@ -73,7 +73,7 @@ fn thousands_of_files_in_and_out_stay_within_bounds() {
 /// Files that are read or written at the same time, and their size: together much more than the cache.
 const STREAMS: u64 = 128;
 const SIZE: usize = 3 << 20;
-/// Beside the cache, in a build without optimisation: 17 MiB when nothing is done, 96 connections with their buffers and what
+/// Beside the cache, in a build without optimisation: 17 MiB when nothing is done, 128 connections with their buffers and what
 /// they send (60 MiB together on an idle machine; on a busy one, where all of them are in use at once, it was twice as much).
 const BESIDE: u64 = 192 << 20;
 

@@ -26,7 +26,7 @@ const LEAST_WINDOW: u64 = 128 << 10;
 /// With more readers than these each may ask for more at once than one connection carries well.
 const FEW: u64 = 4;
 /// Memory of a transfer, see [`Buffer`].
-const TRANSFER: u64 = 3 * crate::store::READ_BUFFER;
+const TRANSFER: u64 = 4 * crate::store::READ_BUFFER;
 /// Least requests of one reader.
 const LEAST_LANES: u64 = 4;
 
@@ -250,7 +250,7 @@ async fn receive(cache: &BlockCache, line: &Line, id: &Arc<Identity>, run: Run, 
 }
 
 /// What a transfer costs beside the blocks that it brings: the connection's buffer, the one that it has filled before, of
-/// which the frames are parts, and about as much for all that a connection and its tasks need besides (measured with 64 readers).
+/// which the frames are parts, and about twice as much for all that a connection and its tasks need besides (measured with 64 readers).
 struct Buffer(Arc<AtomicU64>);
 
 impl Buffer {

@@ -25,8 +25,8 @@ const LEAST_SIDE_BY_SIDE: u64 = 2;
 /// A reader that has read so many windows without waiting could do with less.
 const CALM: u64 = 8;
 /// Most requests of a large window, if there is one reader. A connection may carry little, whatever all of them together
-/// carry.
-pub(super) const LANES: u64 = 64;
+/// carry. More than there are connections for downloads (96): each goes on with the next at once.
+pub(super) const LANES: u64 = 128;
 /// Least bytes of one request, and of one of a large file as long as its reader waits: a connection may carry little.
 const PIECE: u64 = 1 << 20;
 const LARGE_PIECE: u64 = 512 << 10;
@@ -36,13 +36,17 @@ const LARGE: u64 = 16 << 20;
 const MOST_PIECE: u64 = 8 << 20;
 /// The kernel's own read-ahead runs on several threads and may arrive out of order by this much.
 const SLACK: u64 = 4 << 20;
+/// Where a connection carries only so much in the time of a request, the window is twice as large: a round trip between two
+/// requests counts, and so does what has arrived before its turn, as it holds back the request that would follow it.
+const NARROW: u64 = 3 << 19;
 /// A first read of this size or more tells of a program that copies; of any first read the kernel's read-ahead makes less.
 const BIG: u64 = SMALL;
 /// Streams of one handle.
 const STREAMS: usize = 8;
-/// Strides in a row before more are fetched, and how many then.
+/// Strides in a row before more are fetched, how many then, and at most.
 const PROVEN: u32 = 2;
 const FIRST_STRIDES: u32 = 8;
+const MOST_STRIDES: u64 = 64;
 
 /// One handle's reading so far.
 #[derive(Debug, Default)]
@@ -238,7 +242,7 @@ impl Stream {
     /// The window grows while the reader waits, and shrinks when it has not waited for long, or when the line is narrow.
     fn adapt(&mut self, new: u64, share: Share, Demand { waits, now, .. }: Demand) {
         // Where a connection carries little, so many bytes are many requests: only together they can carry much.
-        let base = share.side_by_side() * MOST_PIECE;
+        let base = share.side_by_side() * MOST_PIECE * if share.piece <= NARROW { 2 } else { 1 };
         let most = self.climb.most(base);
         let more = self.window >= most && most < share.bytes;
         self.climb.note(new, waits, now, self.window, more);
@@ -279,7 +283,7 @@ impl Stream {
             reach if waits => reach * 4,
             reach => reach,
         };
-        self.reach = self.reach.min((share.bytes / costs).clamp(1, LANES) as u32);
+        self.reach = self.reach.min((share.bytes / costs).clamp(1, MOST_STRIDES) as u32);
         // Several at a time, yet so that most are always on their way.
         if self.strode > self.reach - self.reach / 8 {
             return Want::default();

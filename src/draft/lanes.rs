@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Most parts on their way at once, those of all files together. A connection may carry little, whatever all of them together
-/// carry; and parts that wait together are hashed side by side.
-const LANES: usize = 64;
+/// carry; and parts that wait together are hashed side by side. Fewer than there are connections: `ls` must not wait for a part.
+const LANES: usize = 96;
 /// As many at first. On a slow line each part takes as much longer as there are others beside it, and none may take longer
 /// than the store gives it.
 const FIRST: usize = 16;
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn large_parts_are_fewer() {
         let lanes = all_open();
-        assert_eq!([8, 32, 128, 512, 2048].map(|mib| lanes.share(mib << 20)), [64, 32, 8, 8, 8]);
+        assert_eq!([8, 32, 128, 512, 2048].map(|mib| lanes.share(mib << 20)), [96, 32, 8, 8, 8]);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Connections, unless it is told otherwise: 64 for one large file, and some for what is asked meanwhile.
-pub const CONNECTIONS: u16 = 96;
+/// Connections, unless it is told otherwise: 96 for large files, and some for what is asked meanwhile.
+pub const CONNECTIONS: u16 = 128;
 
 /// Where and as whom.
 #[derive(Clone, Debug)]
