@@ -122,6 +122,9 @@ mount_check() {
     esac
 }
 
+# Removes the large files.
+mount_clear() { rm -rf "$(mine)"/{big,copy,many16,many64}; }
+
 # A new mount has nothing in its caches, and neither has the kernel for it.
 remount() {
     unmount "$MNT"

@@ -52,3 +52,6 @@ raw_prepare() {
 }
 
 raw_check() { true; }
+
+# Removes the large files.
+raw_clear() { plan delete raw/big raw/copy raw/many16/{00..15} raw/many64/{00..63} && run_plan; }

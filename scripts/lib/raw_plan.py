@@ -119,13 +119,18 @@ def copy(source, target):
     emit("PUT", target, headers={"x-amz-copy-source": f"/{BUCKET}/{source}"})
 
 
+def delete(*keys):
+    for key in keys:
+        emit("DELETE", key)
+
+
 def replace(key, file, size, count):
     """One small object, stored again and again."""
     for _ in range(int(count)):
         emit("PUT", key, [file, 0, int(size)])
 
 
-PLANS = {f.__name__: f for f in (write, write_many, read, read_many, pieces, put, get, ls, copy, replace)}
+PLANS = {f.__name__: f for f in (write, write_many, read, read_many, pieces, put, get, ls, copy, delete, replace)}
 
 if __name__ == "__main__":
     PLANS[sys.argv[1]](*sys.argv[2:])
