@@ -119,3 +119,20 @@ fn many_writers_share_what_there_is() {
         assert_same(&format!("w{n}"), &service.s3().get(&format!("w{n}")), &pattern(n, SIZE));
     }
 }
+
+/// What was written stays in the cache; that memory goes to what is written next.
+#[test]
+fn a_full_cache_makes_room_for_a_writer() {
+    const FULL: u64 = 192 << 20;
+    let service = Service::embedded();
+    let mount = service.mount_with(&["--cache-size", &FULL.to_string()]);
+    for n in 0..FULL >> 23 {
+        fs::write(mount.path(&format!("f{n}")), pattern(n, 8 << 20)).unwrap();
+    }
+    let before = most(&mount);
+    let large = pattern(7, 160 << 20);
+    fs::write(mount.path("large"), &large).unwrap();
+    println!("{} MiB, then {} MiB", before >> 20, most(&mount) >> 20);
+    assert!(most(&mount) < FULL + FULL / 3, "{} bytes", most(&mount));
+    assert_same("large", &service.s3().get("large"), &large);
+}

@@ -169,17 +169,15 @@ impl BlockCache {
         Some(joined.finish())
     }
 
-    /// Puts a whole block in, evicting the least recently used.
+    /// Puts whole blocks in, evicting the least recently used. `bytes` begin with `block`, and share memory from then on.
     pub fn insert(&self, id: &Arc<Identity>, block: u32, bytes: &[u8]) {
         let (segment, mut writer) = Segment::new(bytes.len(), &self.alive);
         writer.append(bytes);
-        self.put(id, block, Slice::of(&segment, 0..bytes.len()));
-    }
-
-    /// The same with memory that other blocks may share.
-    pub(super) fn put(&self, id: &Arc<Identity>, block: u32, bytes: Slice) {
         let mut inner = self.inner.lock();
-        inner.insert((id.clone(), block), bytes);
+        for (from, block) in (0..bytes.len()).step_by(BLOCK as usize).zip(block..) {
+            let until = bytes.len().min(from + BLOCK as usize);
+            inner.insert((id.clone(), block), Slice::of(&segment, from..until));
+        }
         self.fit(&mut inner);
     }
 

@@ -12,6 +12,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+/// So many bytes of it share memory there: an allocator that has to find room for single blocks keeps most of it for good
+/// (measured: 120 MiB of 256). Whole blocks.
+const KEPT_TOGETHER: u64 = 1 << 20;
 /// Content up to this size stays in the block cache after it was stored: what was just written is often read next.
 pub(super) const KEEP: u64 = 8 * 1024 * 1024;
 
@@ -304,7 +307,7 @@ impl Fs {
         }
         let mut at = 0;
         while at < size {
-            let end = (at + BLOCK).min(size);
+            let end = (at + KEPT_TOGETHER).min(size);
             let Ok(bytes) = draft.scratch.read(at..end) else { return };
             self.fetch.cache().insert(id, (at / BLOCK) as u32, &bytes);
             at = end;
