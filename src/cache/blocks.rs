@@ -173,11 +173,16 @@ impl BlockCache {
     pub fn insert(&self, id: &Arc<Identity>, block: u32, bytes: &[u8]) {
         let (segment, mut writer) = Segment::new(bytes.len(), &self.alive);
         writer.append(bytes);
-        let mut inner = self.inner.lock();
         for (from, block) in (0..bytes.len()).step_by(BLOCK as usize).zip(block..) {
             let until = bytes.len().min(from + BLOCK as usize);
-            inner.insert((id.clone(), block), Slice::of(&segment, from..until));
+            self.put(id, block, Slice::of(&segment, from..until));
         }
+    }
+
+    /// Puts one block in, whose memory others may share.
+    pub(super) fn put(&self, id: &Arc<Identity>, block: u32, bytes: Slice) {
+        let mut inner = self.inner.lock();
+        inner.insert((id.clone(), block), bytes);
         self.fit(&mut inner);
     }
 
