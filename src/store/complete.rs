@@ -92,13 +92,20 @@ impl Store {
         let mut tries = Tries::new(self, OP, key, self.store_for);
         tries.unclear = what.asked_before;
         let (since, mut locked) = (Instant::now(), false);
+        // The condition holds after the completion, too: what is written may be what was there.
+        let undecided = match condition {
+            Condition::Always => true,
+            Condition::Absent => false,
+            Condition::Match(etag) => ours.as_ref() == Some(etag),
+        };
         loop {
-            if tries.unclear && *condition == Condition::Always {
+            if tries.unclear && undecided {
                 let since = (!what.asked_before).then_some(since);
                 if tries.asker().was_completed(key, ours.as_ref(), since).await? {
                     return self.found_completed(what, ours).await;
                 }
-            } else if tries.unclear || !honoured {
+            }
+            if *condition != Condition::Always && (tries.unclear || !honoured) {
                 match tries.verdict(OP, key, condition, ours.as_ref(), &extra).await? {
                     Verdict::Stored if tries.unclear => return self.found_completed(what, ours).await,
                     Verdict::Stored => return Err(lost(OP)),
