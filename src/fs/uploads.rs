@@ -106,12 +106,24 @@ impl Fs {
             Err(error) if refused(error) => {
                 self.note_completion(id, None);
                 if ours && error.kind != ErrorKind::NoSuchUpload {
-                    let _ = self.abort_upload(key, id).await;
+                    self.abort_refused(key, id, parts).await;
                 }
             }
             Err(_) => {}
         }
         completed
+    }
+
+    /// Gives up an upload whose completion was refused. An attempt before that one may have been carried out.
+    async fn abort_refused(&self, key: &str, id: &str, parts: &[PartDone]) {
+        let aborted = match completed_etag(parts) {
+            Some(etag) => self.store.abort_unless_completed(key, id, &etag).await,
+            None => self.store.abort_upload(key, id).await,
+        };
+        // What could not be aborted stays noted.
+        if aborted.is_ok() {
+            self.note(|running| drop(running.remove(id)));
+        }
     }
 
     /// Notes when a completion was asked for, or that it was refused. Whether it may have been asked for before.
