@@ -250,7 +250,8 @@ async fn receive(cache: &BlockCache, line: &Line, id: &Arc<Identity>, run: Run, 
 }
 
 /// What a transfer costs beside the blocks that it brings: the connection's buffer, the one that it has filled before, of
-/// which the frames are parts, and about twice as much for all that a connection and its tasks need besides (measured with 64 readers).
+/// which the frames are parts, and as much again as these two for all that a connection and its tasks need besides (measured
+/// with 64 readers).
 struct Buffer(Arc<AtomicU64>);
 
 impl Buffer {

@@ -3,7 +3,7 @@
 //! An object that a PUT has made cannot be appended to, and one that an append begins is not safe from others under a name
 //! that they know (`store/append.rs`). So the object of a log is begun under a hidden key and copied to its name, once.
 
-use super::commit::{Job, KEEP};
+use super::commit::{Job, KEEP, KEPT_TOGETHER};
 use super::{Fs, FsError, Result};
 use crate::cache::{BLOCK, Identity};
 use crate::config::Conflict;
@@ -150,7 +150,8 @@ impl Fs {
         let first = base.size.saturating_sub(KEEP) / BLOCK;
         let mut at = joint * BLOCK;
         while at < size {
-            let end = (at + BLOCK).min(size);
+            // The first block has old bytes too.
+            let end = (at + if at < base.size { BLOCK } else { KEPT_TOGETHER }).min(size);
             let old = if at < base.size { cache.try_read(&base.id, at..base.size) } else { Some(Vec::new()) };
             let Ok(new) = draft.scratch.read(at.max(base.size)..end) else { break };
             if let Some(old) = old {

@@ -12,11 +12,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-/// So many bytes of it share memory there: an allocator that has to find room for single blocks keeps most of it for good
-/// (measured: 120 MiB of 256). Whole blocks.
-const KEPT_TOGETHER: u64 = 1 << 20;
 /// Content up to this size stays in the block cache after it was stored: what was just written is often read next.
 pub(super) const KEEP: u64 = 8 * 1024 * 1024;
+/// So many bytes of it, whole blocks, share memory there: an allocator that has to find room for single blocks keeps most of it
+/// for good (measured: 120 MiB of 256).
+pub(super) const KEPT_TOGETHER: u64 = 1 << 20;
 
 /// What a commit works from: taken under the lock, with the gate held so that the bytes stand still.
 pub(super) struct Job {

@@ -5,7 +5,8 @@
 use super::Fs;
 use crate::draft::lost;
 use crate::store::{
-    Condition, ETag, ErrorKind, ListRequest, PartDone, Result, Store, StoreError, Stored, WriteHeaders, completed_etag,
+    Completion, Condition, ETag, ErrorKind, ListRequest, PartDone, Result, Store, StoreError, Stored, WriteHeaders,
+    completed_etag,
 };
 use crate::sync::{LEAF, Ranked};
 use nix::fcntl::{Flock, FlockArg};
@@ -97,10 +98,7 @@ impl Fs {
         ours: bool,
     ) -> Result<Stored> {
         let asked_before = self.note_completion(id, Some((seconds(), completed_etag(parts))));
-        let completed = match asked_before {
-            false => self.store.complete_upload(key, id, parts, condition).await,
-            true => self.store.complete_upload_again(key, id, parts, condition).await,
-        };
+        let completed = self.store.complete(Completion { key, upload: id, parts, asked_before }, condition).await;
         match &completed {
             Ok(_) => self.note(|running| drop(running.remove(id))),
             Err(error) if refused(error) => {
@@ -142,8 +140,7 @@ impl Fs {
 
     /// Gives an upload up. One whose completion may be going on is left to a later mount.
     pub(super) async fn abort_upload(&self, key: &str, id: &str) -> Result<()> {
-        let running = self.uploads.notes.lock().running.get(id).cloned();
-        if matches!(running, Some(Note { what: What::Upload { completing: Some(_), .. }, .. })) {
+        if self.uploads.notes.lock().running.get(id).is_some_and(Note::is_completing) {
             tracing::info!(key, id, "a multipart upload is left to a later mount: its completion may be going on");
             return Ok(());
         }
@@ -220,6 +217,11 @@ impl Fs {
 }
 
 impl Note {
+    /// Whether the completion of this upload was asked for.
+    fn is_completing(&self) -> bool {
+        matches!(self.what, What::Upload { completing: Some(_), .. })
+    }
+
     /// Whether it is one of the uploads that hold bytes of what could not be stored.
     fn is_needed(&self, uploads: &HashSet<String>) -> bool {
         matches!(&self.what, What::Upload { id, .. } if uploads.contains(id))

@@ -25,10 +25,7 @@ pub(super) struct Clock {
 impl Clock {
     /// Now, by the service's clock.
     pub(super) fn now(&self) -> SystemTime {
-        let offset = self.offset_ms.load(Ordering::Relaxed);
-        let shift = Duration::from_millis(offset.unsigned_abs());
-        let now = SystemTime::now();
-        if offset >= 0 { now.checked_add(shift) } else { now.checked_sub(shift) }.unwrap_or(now)
+        now_ahead(self.offset_ms.load(Ordering::Relaxed))
     }
 
     /// Takes over the service's time; gives back the offset in seconds.
@@ -40,6 +37,13 @@ impl Clock {
         self.offset_ms.store(offset, Ordering::Relaxed);
         offset / 1000
     }
+}
+
+/// Now, by a clock that is ahead of ours by so many milliseconds.
+pub(super) fn now_ahead(ms: i64) -> SystemTime {
+    let shift = Duration::from_millis(ms.unsigned_abs());
+    let now = SystemTime::now();
+    if ms >= 0 { now.checked_add(shift) } else { now.checked_sub(shift) }.unwrap_or(now)
 }
 
 #[derive(Debug)]

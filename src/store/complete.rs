@@ -6,6 +6,7 @@
 //! has ended takes the object's bytes away when the service collects its garbage (measured on Ceph 16). So the object is
 //! looked at before a completion is asked for once more.
 
+use super::client::now_ahead;
 use super::errors_from_sdk::Failure;
 use super::exchange::Extra;
 use super::headers::{multipart_etag, quoted};
@@ -14,7 +15,7 @@ use super::settle::{Verdict, condition_header, lost};
 use super::stray::GRAIN;
 use super::{Condition, ETag, ErrorKind, PartDone, Result, Store, Stored};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 const OP: &str = "CompleteMultipartUpload";
 
@@ -25,12 +26,15 @@ const AFTER_LOCK: Duration = Duration::from_secs(60);
 
 /// What a completion is of.
 #[derive(Clone, Copy)]
-pub(super) struct Completion<'a> {
-    pub(super) key: &'a str,
-    pub(super) upload: &'a str,
-    pub(super) parts: &'a [PartDone],
+pub struct Completion<'a> {
+    /// The object.
+    pub key: &'a str,
+    /// The upload's id.
+    pub upload: &'a str,
+    /// All that the object is to have, by their numbers.
+    pub parts: &'a [PartDone],
     /// It was asked for before, and nobody knows whether it was carried out.
-    pub(super) asked_before: bool,
+    pub asked_before: bool,
 }
 
 /// The etag that an object of these parts has. `None`: the service's etags of parts are no MD5 sums.
@@ -39,8 +43,7 @@ pub fn completed_etag(parts: &[PartDone]) -> Option<ETag> {
 }
 
 impl Store {
-    /// CompleteMultipartUpload. `condition` is sent where the service honours it, else HEAD and compare immediately
-    /// before. An answer that was lost is recognised by the etag that the parts' MD5s make.
+    /// [`Store::complete`] of an upload whose completion was not asked for before.
     pub async fn complete_upload(
         &self,
         key: &str,
@@ -51,18 +54,9 @@ impl Store {
         self.complete(Completion { key, upload, parts, asked_before: false }, condition).await
     }
 
-    /// The same after a completion that ended with an error: it may have been carried out nevertheless.
-    pub async fn complete_upload_again(
-        &self,
-        key: &str,
-        upload: &str,
-        parts: &[PartDone],
-        condition: &Condition,
-    ) -> Result<Stored> {
-        self.complete(Completion { key, upload, parts, asked_before: true }, condition).await
-    }
-
-    async fn complete(&self, what: Completion<'_>, condition: &Condition) -> Result<Stored> {
+    /// CompleteMultipartUpload. `condition` is sent where the service honours it, else HEAD and compare immediately
+    /// before. An answer that was lost is recognised by the etag that the parts' MD5s make.
+    pub async fn complete(&self, what: Completion<'_>, condition: &Condition) -> Result<Stored> {
         let mut extra = Extra::default();
         let mut honoured = true;
         if *condition != Condition::Always {
@@ -173,11 +167,7 @@ impl Store {
         };
         // By the service's own clock, which the answer told.
         let ahead = self.inner.counters.meter.snapshot().clock_ahead.unwrap_or(0);
-        let stored = match ahead {
-            0.. => info.modified.checked_sub(Duration::from_secs(ahead.unsigned_abs())),
-            _ => info.modified.checked_add(Duration::from_secs(ahead.unsigned_abs())),
-        };
-        let age = SystemTime::now().duration_since(stored.unwrap_or(info.modified)).unwrap_or_default();
+        let age = now_ahead(ahead * 1000).duration_since(info.modified).unwrap_or_default();
         Ok(info.etag == *ours && since.is_none_or(|since| age <= since.elapsed() + GRAIN))
     }
 

@@ -47,7 +47,7 @@ mod write;
 
 pub use append::{Tail, pieces};
 pub use body::{Body, Segment};
-pub use complete::completed_etag;
+pub use complete::{Completion, completed_etag};
 pub use config::{CONNECTIONS, CredentialSource, Credentials, Network, Proxies, StoreConfig};
 pub use download::GetBody;
 pub use error::{ErrorKind, StoreError};

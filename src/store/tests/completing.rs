@@ -1,7 +1,7 @@
 //! Completions: of no answer is known whether the parts were joined, and it must not be done twice.
 
 use super::fake::{Fake, Reply, Request, error_document};
-use crate::store::{Condition, ETag, ErrorKind, PartDone};
+use crate::store::{Completion, Condition, ETag, ErrorKind, PartDone};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
@@ -104,7 +104,10 @@ async fn what_was_completed_is_not_completed_again() {
         let fake =
             Fake::start(|_, request| uploads(request).unwrap_or_else(|| completed(Duration::from_secs(500)))).await;
         let store = fake.conditional_store(5.0).await;
-        let done = store.complete_upload_again("k", "u", &parts(), &condition).await.unwrap();
+        let done = store
+            .complete(Completion { key: "k", upload: "u", parts: &parts(), asked_before: true }, &condition)
+            .await
+            .unwrap();
         assert_eq!((done.etag.as_str(), posts(&fake)), (whole().as_str(), 0));
         assert_eq!(fake.methods()[0], "HEAD");
     }
