@@ -11,6 +11,7 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 mod allocator;
+mod carved;
 mod slab;
 
 pub use allocator::Allocator;
@@ -109,4 +110,22 @@ fn fresh(len: usize) -> Option<NonNull<u8>> {
     // SAFETY: a new anonymous mapping, at an address that the kernel chooses.
     let at = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flags, -1, 0) };
     if at == libc::MAP_FAILED { None } else { NonNull::new(at.cast()) }
+}
+
+/// A [`fresh`] mapping that begins at a multiple of `align`, a power of two of pages.
+fn aligned(len: usize, align: usize) -> Option<NonNull<u8>> {
+    let at = fresh(len + align)?;
+    let before = at.as_ptr().align_offset(align);
+    // SAFETY: the mapping is longer by `align`, so `begin..begin + len` lies in it. Its ends that are not wanted belong to nobody
+    // yet.
+    unsafe {
+        let begin = at.as_ptr().add(before);
+        if before > 0 {
+            libc::munmap(at.as_ptr().cast(), before);
+        }
+        if align > before {
+            libc::munmap(begin.add(len).cast(), align - before);
+        }
+        NonNull::new(begin)
+    }
 }

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 use support::{Mount, Service, assert_same, pattern, sh, soon};
 
@@ -120,19 +121,47 @@ fn many_writers_share_what_there_is() {
     }
 }
 
-/// What was written stays in the cache; that memory goes to what is written next.
+/// A cache that is filled before a large file is written, and that file.
+const FULL: u64 = 192 << 20;
+const LARGE: usize = 160 << 20;
+
+/// Memory that the cache gave up goes to what is written next.
+fn write_large(service: &Service, mount: &Mount) {
+    let before = most(mount);
+    let large = pattern(7, LARGE);
+    fs::write(mount.path("large"), &large).unwrap();
+    println!("{} MiB, then {} MiB", before >> 20, most(mount) >> 20);
+    assert!(before > FULL, "the cache is full: {before} bytes");
+    assert!(most(mount) < FULL + FULL / 3, "{} bytes", most(mount));
+    assert_same("large", &service.s3().get("large"), &large);
+}
+
 #[test]
-fn a_full_cache_makes_room_for_a_writer() {
-    const FULL: u64 = 192 << 20;
+fn a_cache_full_of_what_was_written_makes_room_for_a_writer() {
     let service = Service::embedded();
     let mount = service.mount_with(&["--cache-size", &FULL.to_string()]);
     for n in 0..FULL >> 23 {
         fs::write(mount.path(&format!("f{n}")), pattern(n, 8 << 20)).unwrap();
     }
-    let before = most(&mount);
-    let large = pattern(7, 160 << 20);
-    fs::write(mount.path("large"), &large).unwrap();
-    println!("{} MiB, then {} MiB", before >> 20, most(&mount) >> 20);
-    assert!(most(&mount) < FULL + FULL / 3, "{} bytes", most(&mount));
-    assert_same("large", &service.s3().get("large"), &large);
+    write_large(&service, &mount);
+}
+
+#[test]
+fn a_cache_full_of_single_blocks_makes_room_for_a_writer() {
+    const BLOCK: u64 = 32 << 10;
+    let service = Service::embedded();
+    let size = FULL + FULL / 4;
+    let content = pattern(3, size as usize);
+    service.s3().put("random", content.clone());
+    let mount = service.mount_with(&["--cache-size", &FULL.to_string()]);
+    let file = fs::File::open(mount.path("random")).unwrap();
+    nix::fcntl::posix_fadvise(&file, 0, 0, nix::fcntl::PosixFadviseAdvice::POSIX_FADV_RANDOM).unwrap();
+    let mut order: Vec<u64> = (0..size / BLOCK).collect();
+    fastrand::Rng::with_seed(1).shuffle(&mut order);
+    let mut some = [0; 512];
+    for at in order.into_iter().map(|block| block * BLOCK) {
+        file.read_exact_at(&mut some, at).unwrap();
+        assert_eq!(some[..], content[at as usize..][..some.len()], "at {at}");
+    }
+    write_large(&service, &mount);
 }

@@ -144,7 +144,7 @@ fn unsafe_code_has_one_module() {
         files.extend(with.map(|(path, _)| path.display().to_string()));
     }
     files.sort();
-    assert_eq!(files, ["src/sys.rs", "src/sys/allocator.rs", "src/sys/slab.rs"]);
+    assert_eq!(files, ["src/sys.rs", "src/sys/allocator.rs", "src/sys/carved.rs", "src/sys/slab.rs"]);
 }
 
 #[test]

@@ -27,24 +27,24 @@ impl Segment {
     /// An empty segment and the one who fills it. It is counted in `alive`.
     pub(super) fn new(capacity: usize, alive: &Arc<AtomicU64>) -> (Arc<Segment>, SlabWriter) {
         let (slab, writer) = Slab::with_capacity(capacity);
-        alive.fetch_add(capacity as u64, Ordering::Relaxed);
+        alive.fetch_add(slab.footprint() as u64, Ordering::Relaxed);
         (Arc::new(Segment { slab, alive: alive.clone(), cached: AtomicU32::new(0) }), writer)
     }
 
     /// A block goes into the cache: the bytes that this costs.
     pub(super) fn cache_one(&self) -> u64 {
-        if self.cached.fetch_add(1, Ordering::Relaxed) == 0 { self.slab.capacity() as u64 } else { 0 }
+        if self.cached.fetch_add(1, Ordering::Relaxed) == 0 { self.slab.footprint() as u64 } else { 0 }
     }
 
     /// A block leaves the cache: the bytes that this gives back.
     pub(super) fn drop_one(&self) -> u64 {
-        if self.cached.fetch_sub(1, Ordering::Relaxed) == 1 { self.slab.capacity() as u64 } else { 0 }
+        if self.cached.fetch_sub(1, Ordering::Relaxed) == 1 { self.slab.footprint() as u64 } else { 0 }
     }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        self.alive.fetch_sub(self.slab.capacity() as u64, Ordering::Relaxed);
+        self.alive.fetch_sub(self.slab.footprint() as u64, Ordering::Relaxed);
     }
 }
 

@@ -84,7 +84,7 @@ fn frames_of_any_size_fill_blocks() {
 /// As long as one block of a segment is in the cache, all of its memory is.
 #[test]
 fn shared_memory_counts_until_its_last_block_goes() {
-    let cache = BlockCache::new(MIB as u64 + 20_000 - 1);
+    let cache = BlockCache::new(MIB as u64 + BLOCK - 1);
     let (segment, mut writer) = Segment::new(MIB, &cache.alive);
     writer.append(&vec![1; MIB]);
     let blocks = MIB as u64 / BLOCK;
@@ -94,9 +94,9 @@ fn shared_memory_counts_until_its_last_block_goes() {
     }
     drop((segment, writer));
     assert_eq!(cache.bytes(), MIB as u64 + blocks * OVERHEAD);
-    cache.insert(&id("b"), 0, &[2; 20_000]);
+    cache.insert(&id("b"), 0, &[2; BLOCK as usize]);
     assert!((0..blocks as u32).all(|n| !cache.has(&id("a"), n)) && cache.has(&id("b"), 0));
-    assert_eq!(cache.bytes(), 20_000 + OVERHEAD);
+    assert_eq!(cache.bytes(), BLOCK + OVERHEAD);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Memory for blocks: filled by one while others read, and used again.
 
+use super::aligned;
+use super::carved::Carved;
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
@@ -21,8 +23,17 @@ pub struct Slab {
 struct Memory {
     at: NonNull<u8>,
     len: usize,
-    /// A mapping of its own; else it is a `Vec` of this capacity.
-    mapped: bool,
+    from: From,
+}
+
+/// Where memory comes from, and goes back to.
+enum From {
+    /// A mapping of its own.
+    Mapping,
+    /// A part of a mapping.
+    Sheet(#[expect(dead_code, reason = "goes back when it is dropped")] Carved),
+    /// A `Vec` of this capacity.
+    Allocator,
 }
 
 // SAFETY: bytes before `filled` are initialised and never written again; bytes from there on are touched by the only
@@ -31,12 +42,12 @@ unsafe impl Sync for Slab {}
 // SAFETY: it owns plain bytes.
 unsafe impl Send for Slab {}
 
-/// Slabs of at least this size have mappings of their own: they come and go in any order, and an allocator that puts several
-/// side by side keeps the memory of all while one of them lives (measured: 450 MiB for 256).
+/// Slabs of at least this size have mappings of their own, smaller ones are cut from such: they come and go in any order, and an
+/// allocator that puts several side by side keeps the memory of all while one of them lives (measured: 450 MiB for 256).
 const MAPPED: usize = 128 << 10;
 /// Slabs of these sizes are used again: the kernel clears each page of fresh memory, which took half of the time of
 /// reading a large file.
-const POOLED: [usize; 5] = [HUGE, 1 << 20, 512 << 10, 256 << 10, 128 << 10];
+const POOLED: [usize; 6] = [HUGE, 1 << 20, 512 << 10, 256 << 10, 128 << 10, 32 << 10];
 /// A huge page of x86-64 and of most others.
 const HUGE: usize = 2 << 20;
 
@@ -113,50 +124,45 @@ impl Memory {
         if len >= MAPPED
             && let Some(at) = map(len)
         {
-            return Memory { at, len, mapped: true };
+            return Memory { at, len, from: From::Mapping };
         }
-        // Small, or there are as many mappings as a process may have.
+        if len < MAPPED
+            && let Some(piece) = Carved::new(len)
+        {
+            return Memory { at: piece.at(), len: piece.size(), from: From::Sheet(piece) };
+        }
+        // Tiny, or there are as many mappings as a process may have.
         let mut bytes = ManuallyDrop::new(Vec::<u8>::with_capacity(len));
         // SAFETY: the pointer of a Vec is never null.
         let at = unsafe { NonNull::new_unchecked(bytes.as_mut_ptr()) };
-        Memory { at, len: bytes.capacity(), mapped: false }
+        Memory { at, len: bytes.capacity(), from: From::Allocator }
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        if self.mapped {
+        match self.from {
             // SAFETY: a mapping of this length that nobody else ends.
-            unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
-        } else {
+            From::Mapping => unsafe {
+                libc::munmap(self.at.as_ptr().cast(), self.len);
+            },
+            From::Sheet(_) => {}
             // SAFETY: made by a Vec of this capacity (0 where there is nothing); nobody else frees it.
-            drop(unsafe { Vec::from_raw_parts(self.at.as_ptr(), 0, self.len) });
+            From::Allocator => drop(unsafe { Vec::from_raw_parts(self.at.as_ptr(), 0, self.len) }),
         }
     }
 }
 
-/// A fresh mapping, which no other memory shares. From the size of a huge page on it is laid so that it can be made of them:
-/// one fault instead of 512 (which took a quarter of the time of reading a large file).
+/// A mapping for a slab. From the size of a huge page on it is laid so that it can be made of them: one fault instead of 512
+/// (which took a quarter of the time of reading a large file).
 fn map(len: usize) -> Option<NonNull<u8>> {
-    let slack = if len.is_multiple_of(HUGE) { HUGE } else { 0 };
-    let at = super::fresh(len + slack)?;
-    if slack == 0 {
-        return Some(at);
+    if !len.is_multiple_of(HUGE) {
+        return super::fresh(len);
     }
-    let before = at.as_ptr().align_offset(HUGE);
-    // SAFETY: the mapping is longer by `slack`, so `begin..begin + len` lies in it. Its ends that are not wanted belong to nobody
-    // yet.
-    unsafe {
-        let begin = at.as_ptr().add(before);
-        if before > 0 {
-            libc::munmap(at.as_ptr().cast(), before);
-        }
-        if slack > before {
-            libc::munmap(begin.add(len).cast(), slack - before);
-        }
-        libc::madvise(begin.cast(), len, libc::MADV_HUGEPAGE);
-        NonNull::new(begin)
-    }
+    let at = aligned(len, HUGE)?;
+    // SAFETY: the mapping is ours alone.
+    unsafe { libc::madvise(at.as_ptr().cast(), len, libc::MADV_HUGEPAGE) };
+    Some(at)
 }
 
 /// The one who may fill a [`Slab`].
@@ -177,6 +183,11 @@ impl Slab {
         self.capacity
     }
 
+    /// Bytes of memory that it takes, filled or not.
+    pub fn footprint(&self) -> usize {
+        self.memory.len
+    }
+
     /// The bytes of `range`, as far as they are filled.
     pub fn get(&self, range: Range<usize>) -> &[u8] {
         let end = range.end.min(self.filled.load(Ordering::Acquire));
@@ -189,7 +200,7 @@ impl Slab {
 impl Drop for Slab {
     fn drop(&mut self) {
         if let Some(pool) = pool_of(self.capacity) {
-            let none = Memory { at: NonNull::dangling(), len: 0, mapped: false };
+            let none = Memory { at: NonNull::dangling(), len: 0, from: From::Allocator };
             let memory = std::mem::replace(&mut self.memory, none);
             // Given to the kernel after the lock.
             let out = Spares::lock().put(pool, memory);
