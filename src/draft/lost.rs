@@ -31,7 +31,7 @@ pub struct Lost {
     folder: PathBuf,
     _lock: Flock<File>,
     /// Nothing before it was first written.
-    record: Option<Record>,
+    record: Option<Box<Record>>,
     /// The count of changes of the draft whose bytes are in the file.
     changes: u64,
     /// Data files so far.
@@ -74,7 +74,7 @@ impl Lost {
         let Some(lock) = lock(&folder)? else { return Ok(None) };
         let record = read(&folder)?;
         let number = record.data.strip_prefix(DATA).and_then(|number| number.parse().ok());
-        Ok(Some(Lost { folder, _lock: lock, record: Some(record), changes: 0, written: number.unwrap_or(0) }))
+        Ok(Some(Lost { folder, _lock: lock, record: Some(Box::new(record)), changes: 0, written: number.unwrap_or(0) }))
     }
 
     /// The same without a look at its record, say to remove it.
@@ -91,7 +91,7 @@ impl Lost {
 
     /// What it is, once it was written.
     pub fn record(&self) -> Option<&Record> {
-        self.record.as_ref()
+        self.record.as_deref()
     }
 
     /// Whether the bytes of a draft that has changed so often are here.
@@ -124,7 +124,7 @@ impl Lost {
         if let Some(old) = before.filter(|old| *old != record.data) {
             let _ = fs::remove_file(self.folder.join(old));
         }
-        let first = self.record.replace(record).is_none();
+        let first = self.record.replace(Box::new(record)).is_none();
         self.changes = changes;
         if first {
             // The names of the entry and, if it was made for it, of the folder of all.

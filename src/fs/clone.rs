@@ -212,7 +212,7 @@ fn stored(source: &Inode) -> Option<Arc<Object>> {
 }
 
 fn can_take(state: &State, draft: impl FnOnce(&Draft) -> bool) -> bool {
-    state.attrs.kind == Kind::File && !state.unlinked && !state.conflicted && state.draft.as_ref().is_some_and(draft)
+    state.attrs.kind == Kind::File && !state.unlinked && !state.conflicted && state.draft.as_deref().is_some_and(draft)
 }
 
 fn touch(target: &Inode, size: u64) {

@@ -79,7 +79,7 @@ impl Fs {
             state.object = Some(Arc::new(self.put_new(&key, &name, &state.attrs, Bytes::new()).await?));
             state.asked = Some(Instant::now());
         } else {
-            state.draft = Some(Draft::new_file());
+            state.draft = Some(Box::new(Draft::new_file()));
             state.unseen = unseen;
         }
         state.opens = 1;
@@ -204,7 +204,7 @@ impl Fs {
             etag: stored.etag,
             size,
             modified: SystemTime::now(),
-            headers: with.headers,
+            headers: Arc::new(with.headers),
             tag_count: 0,
             owner: None,
             appendable: false,

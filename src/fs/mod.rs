@@ -276,7 +276,7 @@ fn object(bucket: &Arc<str>, key: &str, info: &ObjectInfo) -> Object {
         size: info.size,
         modified: info.modified,
         listed: None,
-        headers: Some(Arc::new(info.headers.clone())),
+        headers: Some(info.headers.clone()),
         tag_count: info.tag_count,
         acl: None,
         cold: info.headers.storage_class.as_deref().is_some_and(is_cold) && !info.restored,

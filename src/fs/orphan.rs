@@ -44,7 +44,7 @@ impl Fs {
             };
             let bytes = self.read_base(&origin, 0..object.size).await?;
             let mut state = inode.state();
-            let draft = state.draft.get_or_insert_with(|| Draft::over(base_of(&object)));
+            let draft = state.draft.get_or_insert_with(|| Box::new(Draft::over(base_of(&object))));
             take_in(draft, &bytes, self.room())?;
             state.object = None;
             return Ok(kept);
@@ -108,7 +108,7 @@ impl Fs {
         if take_in(&mut draft, &bytes, self.room()).is_err() {
             return false;
         }
-        state.draft = Some(draft);
+        state.draft = Some(Box::new(draft));
         state.object = None;
         true
     }

@@ -146,7 +146,7 @@ impl Fs {
         state.object = Some(Arc::new(object));
         state.mtime_set = about.mtime_set;
         (state.meta_changes, state.meta_stored) = (behind, 0);
-        state.draft = Some(draft);
+        state.draft = Some(Box::new(draft));
         state.lost = Some(lost);
         Ok(())
     }

@@ -125,7 +125,7 @@ impl Fs {
         let info = self.store.head(&entry.key).await?;
         let tags = if info.tag_count > 0 { self.store.get_tags(&entry.key).await? } else { Vec::new() };
         let object = super::object(&self.bucket, &entry.key, &info);
-        let with = WriteHeaders { headers: info.headers, grants, tags };
+        let with = WriteHeaders { headers: Arc::unwrap_or_clone(info.headers), grants, tags };
         if entry.size <= self.options.copy_limit {
             self.store.copy(&entry.key, Some(&entry.etag), to, Some(&with), &with.grants).await?;
         } else {

@@ -224,10 +224,8 @@ impl Fs {
 /// The inode's draft, begun if there is none.
 pub(super) fn draft_of(state: &mut State) -> &mut Draft {
     let object = state.object.clone();
-    state.draft.get_or_insert_with(|| match object {
-        Some(object) => Draft::over(base_of(&object)),
-        None => Draft::new_file(),
-    })
+    let begin = || object.map_or_else(Draft::new_file, |object| Draft::over(base_of(&object)));
+    state.draft.get_or_insert_with(|| Box::new(begin()))
 }
 
 /// The content changed: size and times follow.

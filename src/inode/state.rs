@@ -84,8 +84,8 @@ pub struct State {
     pub asked: Option<Instant>,
     /// What is stored under the key; `None`: nothing yet (or a directory without marker).
     pub object: Option<Arc<Object>>,
-    /// Bytes that are not stored yet.
-    pub draft: Option<Draft>,
+    /// Bytes that are not stored yet. (Few inodes have any: boxed.)
+    pub draft: Option<Box<Draft>>,
     /// Where these were written down after they could not be stored. Without an inode that wants it the entry stays.
     pub lost: Option<Lost>,
     /// Counts changes of attributes; differs from `meta_stored` while some are not stored yet.

@@ -7,6 +7,7 @@ use super::retry::{COPYING, Tries};
 use super::settle::{explain, has_grants};
 use super::{Condition, ETag, ErrorKind, GetRequest, Grant, Result, Store, StoreError, Stored, WriteHeaders};
 use aws_sdk_s3::types::MetadataDirective;
+use std::sync::Arc;
 
 const OP: &str = "CopyObject";
 
@@ -91,7 +92,7 @@ impl Store {
             Some(with) => with.clone(),
             None => {
                 let tags = if info.tag_count > 0 { from.get_tags(source).await? } else { Vec::new() };
-                WriteHeaders { headers: info.headers, grants: Vec::new(), tags }
+                WriteHeaders { headers: Arc::unwrap_or_clone(info.headers), grants: Vec::new(), tags }
             }
         };
         if !grants.is_empty() {

@@ -5,6 +5,7 @@ use super::{ETag, ErrorKind, Grant, Grantee, ObjectHeaders, ObjectInfo, Result, 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What RFC 3986 leaves unreserved stays, the rest is encoded.
@@ -169,7 +170,7 @@ pub(super) fn object_info(answer: &Answer, size: u64) -> Option<ObjectInfo> {
         etag,
         size,
         modified: modified.unwrap_or(SystemTime::UNIX_EPOCH),
-        headers,
+        headers: Arc::new(headers),
         tag_count: answer.number("x-amz-tagging-count").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
         owner: None,
         appendable: answer.header("x-rgw-object-type") == Some("Appendable"),

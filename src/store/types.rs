@@ -73,7 +73,7 @@ pub struct ObjectInfo {
     /// `Last-Modified`: whole seconds.
     pub modified: SystemTime,
     /// Headers to keep.
-    pub headers: ObjectHeaders,
+    pub headers: Arc<ObjectHeaders>,
     /// `x-amz-tagging-count`, 0 where the header is missing.
     pub tag_count: u32,
     /// RGW's `x-rgw-object-type: Appendable`.

@@ -87,7 +87,7 @@ pub async fn what_appends_keep(target: &Target) {
     let stored = store.append(&key, Some(&tail), body("two"), &with, false).await.unwrap();
     let tail = check(&store, &key, &stored, 6).await;
     let now = store.head(&key).await.unwrap();
-    assert_eq!((&now.headers, now.tag_count), (&headers, 1));
+    assert_eq!((&*now.headers, now.tag_count), (&headers, 1));
     assert_eq!(store.get_tags(&key).await.unwrap(), tags);
     assert_eq!(sorted(store.get_acl(&key).await.unwrap()), wanted);
 
@@ -96,7 +96,7 @@ pub async fn what_appends_keep(target: &Target) {
     store.delete(&key).await.unwrap();
     let tail = check(&store, &copy, &copied, 6).await;
     let now = store.head(&copy).await.unwrap();
-    assert_eq!((&now.headers, now.tag_count), (&headers, 1));
+    assert_eq!((&*now.headers, now.tag_count), (&headers, 1));
     assert_eq!(sorted(store.get_acl(&copy).await.unwrap()), wanted);
     let stored = store.append(&copy, Some(&tail), body("three"), &with, false).await.unwrap();
     check(&store, &copy, &stored, 11).await;

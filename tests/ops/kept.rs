@@ -37,7 +37,7 @@ struct Look {
 }
 
 fn look(s3: &S3, key: &str) -> Look {
-    let mut headers = s3.head(key).headers;
+    let mut headers = std::sync::Arc::unwrap_or_clone(s3.head(key).headers);
     for name in ["mode", "uid", "gid", "mtime", "ctime", "atime", "xattr"] {
         headers.user.remove(name);
     }
