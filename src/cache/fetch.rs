@@ -66,7 +66,7 @@ struct Ahead {
 
 impl Ahead {
     /// Counts a reader in this second; gives back what each reader may have ahead.
-    fn share(&self, reader: &mut ReadAhead, size: u64, piece: u64) -> Share {
+    fn share(&self, reader: &mut ReadAhead, size: u64, line: &Line) -> Share {
         let second = self.since.elapsed().as_secs() + 1;
         let slot = &self.readers[(second % 2) as usize];
         if reader.count_second(second, size) {
@@ -80,7 +80,7 @@ impl Ahead {
         let readers = number(second).max(number(second - 1)).max(1);
         let (bytes, lanes) = ((self.bytes / readers).max(LEAST_WINDOW), (LANES / readers).max(LEAST_LANES));
         // The requests of many readers are side by side anyway.
-        Share { bytes, lanes, piece: piece * (readers / FEW).max(1) }
+        Share { bytes, lanes, piece: line.piece() * (readers / FEW).max(1), worth: line.worth() }
     }
 }
 
@@ -147,7 +147,7 @@ impl Fetcher {
     ) {
         let want = {
             let mut reader = reader.lock();
-            let share = self.ahead.share(&mut reader, origin.size, self.line.piece());
+            let share = self.ahead.share(&mut reader, origin.size, &self.line);
             reader.note(read, origin.size, share, waits, Instant::now())
         };
         for range in want.ranges(origin.size) {
@@ -205,8 +205,13 @@ impl Fetcher {
             let _buffer = Buffer::of(&cache.alive);
             let range = u64::from(run.blocks.start) * BLOCK..(u64::from(run.blocks.end) * BLOCK).min(origin.size);
             let request = GetRequest { range: Some(range), if_match: Some(origin.etag.clone()), if_none_match: None };
+            let asked = Instant::now();
             match store.get(&origin.key, request).await {
-                Ok(body) => receive(&cache, &line, &origin.id, run, body).await,
+                Ok(body) => {
+                    let now = Instant::now();
+                    line.note_answer(now - asked, now);
+                    receive(&cache, &line, &origin.id, run, body).await;
+                }
                 Err(error) => {
                     for (block, landing) in run.blocks.zip(&run.landings) {
                         cache.give_up(&origin.id, block, landing, &error);

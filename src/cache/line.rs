@@ -1,5 +1,7 @@
-//! How fast one connection brings a body, which says how large the requests of a reader may be.
+//! How fast one connection brings a body, which says how large the requests of a reader may be, and how soon the service
+//! answers.
 
+use super::blocks::BLOCK;
 use crate::sync::{LEAF, Ranked};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,10 +20,13 @@ const UNKNOWN: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Line {
     best: Ranked<LEAF, Best>,
+    soonest: Ranked<LEAF, Best>,
     piece: AtomicU64,
+    /// Nanoseconds.
+    answer: AtomicU64,
 }
 
-/// Bytes a second.
+/// The largest value of two periods.
 #[derive(Debug)]
 struct Best {
     since: Instant,
@@ -29,10 +34,26 @@ struct Best {
     before: f64,
 }
 
+impl Best {
+    fn new() -> Ranked<LEAF, Best> {
+        Ranked::new(Best { since: Instant::now(), now: f64::MIN, before: f64::MIN })
+    }
+
+    fn note(&mut self, value: f64, at: Instant) -> f64 {
+        let age = at.saturating_duration_since(self.since);
+        if age >= PERIOD {
+            let before = if age < 2 * PERIOD { self.now } else { f64::MIN };
+            *self = Best { since: at, now: f64::MIN, before };
+        }
+        self.now = self.now.max(value);
+        self.now.max(self.before)
+    }
+}
+
 impl Line {
     pub(super) fn new() -> Line {
-        let best = Best { since: Instant::now(), now: 0.0, before: 0.0 };
-        Line { best: Ranked::new(best), piece: AtomicU64::new(UNKNOWN) }
+        let (piece, answer) = (AtomicU64::new(UNKNOWN), AtomicU64::new(0));
+        Line { best: Best::new(), soonest: Best::new(), piece, answer }
     }
 
     /// Notes a body: its bytes after the first that came, and how long after those the last did.
@@ -41,20 +62,26 @@ impl Line {
             return;
         }
         let rate = bytes as f64 / took.as_secs_f64().max(1e-6);
-        let mut best = self.best.lock();
-        let age = at.saturating_duration_since(best.since);
-        if age >= PERIOD {
-            let before = if age < 2 * PERIOD { best.now } else { 0.0 };
-            *best = Best { since: at, now: 0.0, before };
-        }
-        best.now = best.now.max(rate);
-        let piece = best.now.max(best.before) * TAKES.as_secs_f64();
-        self.piece.store(piece as u64, Ordering::Relaxed);
+        let best = self.best.lock().note(rate, at);
+        self.piece.store((best * TAKES.as_secs_f64()) as u64, Ordering::Relaxed);
+    }
+
+    /// Notes how long after a request its answer began.
+    pub(super) fn note_answer(&self, took: Duration, at: Instant) {
+        let soonest = -self.soonest.lock().note(-took.as_secs_f64(), at);
+        self.answer.store((soonest * 1e9) as u64, Ordering::Relaxed);
     }
 
     /// Bytes that a request may have.
     pub(super) fn piece(&self) -> u64 {
         self.piece.load(Ordering::Relaxed)
+    }
+
+    /// How likely a block must be read later for it to be worth its time in a request that is made anyway: then a request of
+    /// its own is saved. Between 0 and 1.
+    pub(super) fn worth(&self) -> f64 {
+        let brings = BLOCK as f64 * TAKES.as_secs_f64() / (self.piece() as f64).max(1.0);
+        brings / (brings + self.answer.load(Ordering::Relaxed) as f64 / 1e9)
     }
 }
 
@@ -63,6 +90,20 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn what_comes_along_pays_where_answers_take_long() {
+        let (line, begun) = (Line::new(), Instant::now());
+        assert!(line.worth() > 0.999, "nothing is known");
+        line.note(100 * MIB, Duration::from_secs(1), begun);
+        let after = |millis, secs| {
+            line.note_answer(Duration::from_millis(millis), begun + Duration::from_secs(secs));
+            (line.worth() * 1000.0).round() as u64
+        };
+        // A block takes 0.3125 ms.
+        assert_eq!([after(20, 0), after(1, 1), after(20, 31)], [15, 238, 238]);
+        assert_eq!(after(20, 62), 15);
+    }
 
     #[test]
     fn the_best_of_the_last_seconds_counts() {

@@ -2,7 +2,7 @@
 //!
 //! A handle may be read by several programs or threads at once, so it has several streams. A stream that goes on where it
 //! stopped is sequential, one that goes on at a constant distance is strided; all other reads are random, and nothing is
-//! fetched for them but what they ask for.
+//! fetched for them but what they ask for, or its neighbours where they will probably be read as well.
 
 use super::blocks::{BLOCK, SMALL};
 use climb::Climb;
@@ -41,6 +41,10 @@ const SLACK: u64 = 4 << 20;
 const NARROW: u64 = 3 << 19;
 /// A first read of this size or more tells of a program that copies; of any first read the kernel's read-ahead makes less.
 const BIG: u64 = SMALL;
+/// A random read gets its neighbours by so many bytes, where they are likely to be read as well; at most so many times what it asks
+/// for.
+const NEIGHBOURS: u64 = SMALL;
+const MOST_ALONG: u64 = 32;
 /// Streams of one handle.
 const STREAMS: usize = 8;
 /// Strides in a row before more are fetched, how many then, and at most.
@@ -55,6 +59,8 @@ pub struct ReadAhead {
     streams: Vec<Stream>,
     /// The last second in which it was counted among the readers.
     counted: u64,
+    /// Random reads that were not in memory.
+    random: u64,
 }
 
 /// What to fetch ahead of a read: ranges of this many bytes, each this far behind the one before.
@@ -117,6 +123,8 @@ pub struct Share {
     pub lanes: u64,
     /// Bytes of one that a connection carries well.
     pub piece: u64,
+    /// How likely a block must be read later for it to come along with another (0 to 1).
+    pub worth: f64,
 }
 
 impl Share {
@@ -149,8 +157,21 @@ impl ReadAhead {
         } else {
             stream.stride_on(read, size, share, waits)
         };
+        let is_random = is_first && waits && stream.window == 0;
         self.streams.push(stream);
-        want
+        if is_random { self.neighbours(read, size, share.worth) } else { want }
+    }
+
+    /// What to fetch for a random read. Those to come are probably as many as there were, so their number says how likely each
+    /// block of the object will be among them.
+    fn neighbours(&mut self, read: &Range<u64>, size: u64, worth: f64) -> Want {
+        self.random += 1;
+        let len = read.end - read.start;
+        if (self.random as f64) < worth * size.div_ceil(BLOCK) as f64 || len * MOST_ALONG < NEIGHBOURS {
+            return Want::default();
+        }
+        let (start, end) = (read.start - read.start % NEIGHBOURS, read.end.next_multiple_of(NEIGHBOURS).min(size));
+        Want { start, end, stride: 0, count: 1, piece: (end - start).max(BLOCK) }
     }
 
     /// Notes that this second has been counted as one with a sequential reader; false: it has been before.

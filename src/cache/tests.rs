@@ -116,7 +116,7 @@ fn ranges_touch_the_right_blocks() {
 #[test]
 fn a_sequential_reader_leaves_behind_what_it_has_read() {
     let size = 1 << 30;
-    let share = Share { bytes: 32 << 20, lanes: 64, piece: 1 << 20 };
+    let share = Share { bytes: 32 << 20, lanes: 64, piece: 1 << 20, worth: 1.0 };
     let mut reader = ReadAhead::default();
     let mut left = 0;
     for n in 0..1024 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 1 << 30;
 const MOST: u64 = 64 * MIB;
-const ALONE: Share = Share { bytes: MOST, lanes: LANES, piece: 8 * MIB };
+const ALONE: Share = Share { bytes: MOST, lanes: LANES, piece: 8 * MIB, worth: 1.0 };
 
 /// Reads and does what is asked for; gives back the bytes fetched.
 fn read(ahead: &mut ReadAhead, start: u64, len: u64, waits: bool) -> u64 {
@@ -34,6 +34,31 @@ fn a_random_reader_gets_nothing() {
     }
     assert!(fetched < 4 * MIB, "{fetched}");
     assert_eq!(read(&mut ReadAhead::default(), 0, 4096, true), 0, "a first small read proves nothing");
+}
+
+/// A tenth of the blocks must be wanted for the others to come along.
+#[test]
+fn a_random_reader_of_a_small_file_gets_neighbours() {
+    const SMALL_FILE: u64 = 400 * BLOCK + 5;
+    let share = Share { worth: 0.1, ..ALONE };
+    let mut ahead = ReadAhead::default();
+    let mut note = |start, len, waits| {
+        let want = ahead.note(&(start..start + len), SMALL_FILE, share, waits, Instant::now());
+        (want.start, want.end, want.count, want.piece)
+    };
+    // None is near another, or as far from one as that from the one before.
+    let mut random = fastrand::Rng::with_seed(2);
+    let mut places: Vec<u64> = (0..40).map(|n| n * 8 * BLOCK + random.u64(0..8) * 4096).collect();
+    random.shuffle(&mut places);
+    for place in places {
+        assert_eq!(note(place, 4096, true).2, 0, "{place}");
+        // Found in memory, it says nothing new.
+        note(place, 4096, false);
+    }
+    assert_eq!(note(345 * BLOCK + 4096, 4096, true), (344 * BLOCK, 348 * BLOCK, 1, NEIGHBOURS));
+    assert_eq!(note(360 * BLOCK + 4096, 512, true).2, 0, "more than 32 times what it asks for");
+    assert_eq!(note(380 * BLOCK - 4096, 8192, true), (376 * BLOCK, 384 * BLOCK, 1, 2 * NEIGHBOURS));
+    assert_eq!(note(SMALL_FILE - 4096, 4096, true), (396 * BLOCK, SMALL_FILE, 1, 4 * BLOCK + 5));
 }
 
 #[test]
@@ -163,7 +188,7 @@ fn a_large_window_is_many_requests() {
 /// and its piece.
 fn read_over(len: u64, each: u64, all: u64) -> (u64, u64) {
     const ROOM: u64 = 128 * MIB;
-    let share = Share { bytes: ROOM, lanes: LANES, piece: (each / 10).min(8 * MIB) };
+    let share = Share { bytes: ROOM, lanes: LANES, piece: (each / 10).min(8 * MIB), worth: 1.0 };
     let (mut ahead, mut now, mut piece) = (ReadAhead::default(), Instant::now(), FIRST);
     for n in 0..len / MIB {
         let want = ahead.note(&(n * MIB..(n + 1) * MIB), 2 * len, share, true, now);
