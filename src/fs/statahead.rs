@@ -10,7 +10,7 @@ use crate::inode::{DirState, Inode, Listed, Listing, Look, Seen, likely_number};
 use crate::names::Name;
 use crate::store::{ErrorKind, GetRequest, ObjectInfo, StoreError};
 use crate::sync::{LEAF, Ranked};
-use futures::future::{FutureExt, ready};
+use futures::future::{FutureExt, join_all, ready};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +23,7 @@ pub(super) struct Heads {
 
 /// Largest number of HEADs in flight ahead of one program.
 const WINDOW: usize = 4 * WIDE;
-/// In this last part of its time a listing is asked for anew.
+/// In this last part of its time a listing is asked for anew, and so are the directories that lead to it.
 const RENEWED: u32 = 3;
 
 impl Fs {
@@ -130,7 +130,8 @@ impl Fs {
         if renew {
             let (fs, ino) = (self.clone(), dir.ino);
             tokio::spawn(async move {
-                if let Err(error) = fs.list_small(ino).await {
+                let (listed, ()) = futures::join!(fs.list_small(ino), fs.look_up_path(ino));
+                if let Err(error) = listed {
                     tracing::debug!(ino, %error, "not listed ahead of its time");
                 }
             });
@@ -142,6 +143,22 @@ impl Fs {
         for at in ahead {
             self.look_ahead(&dir_key, &listing, at);
         }
+    }
+
+    /// Asks anew for a directory and those above it, all at once: the kernel looks up one after the other when their time is over.
+    async fn look_up_path(self: &Arc<Self>, mut ino: u64) {
+        let mut path = Vec::new();
+        while !self.is_root(ino)
+            && let Some((parent, name)) = self.table.place(ino)
+        {
+            path.push(async move {
+                if let Err(error) = self.resolve_anew(parent, &name).await {
+                    tracing::debug!(parent, ?name, %error, "not looked up ahead of its time");
+                }
+            });
+            ino = parent;
+        }
+        join_all(path).await;
     }
 
     fn look_ahead(self: &Arc<Self>, dir_key: &str, listing: &Arc<Listing>, at: usize) {
