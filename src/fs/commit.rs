@@ -202,17 +202,8 @@ impl Fs {
             .buffer_unordered(PARTS)
             .try_collect::<Vec<_>>()
             .await;
-        let mut done = match sent {
-            Ok(done) => done,
-            Err(error) => {
-                // Nothing was completed: an upload that this commit began can be thrown away, one that holds the only
-                // copy of written bytes cannot.
-                if ours && let Err(abort) = self.abort_upload(&job.key, &id).await {
-                    tracing::warn!(key = job.key, error = %abort, "a multipart upload could not be aborted");
-                }
-                return Err(error);
-            }
-        };
+        // One that this commit did not begin holds the only copy of written bytes.
+        let mut done = if ours { self.or_abort(&job.key, &id, sent).await? } else { sent? };
         done.sort_by_key(|part| part.number);
         let stored = self.complete_upload(&job.key, &id, &done, condition, ours).await?;
         // RGW 16 takes no tags when an upload begins.

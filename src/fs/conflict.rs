@@ -108,13 +108,8 @@ impl Fs {
         } else {
             let with = self.write_headers(inode).await?;
             let id = self.create_upload(&key, &with).await?;
-            let parts = match self.resend_all(inode, job, &key, &id).await {
-                Ok(parts) => parts,
-                Err(error) => {
-                    let _ = self.abort_upload(&key, &id).await;
-                    return Err(error);
-                }
-            };
+            let sent = self.resend_all(inode, job, &key, &id).await;
+            let parts = self.or_abort(&key, &id, sent).await?;
             self.complete_upload(&key, &id, &parts, &Condition::Absent, true).await?;
         }
         self.listed_beside(inode, &kept);

@@ -166,20 +166,15 @@ impl Fs {
             .buffer_unordered(PARTS)
             .try_collect::<Vec<_>>()
             .await;
-        let mut parts = match parts {
-            Ok(parts) => parts,
-            Err(error) => {
-                let _ = self.abort_upload(target, &id).await;
-                return Err(error.into());
-            }
-        };
+        let mut parts = self.or_abort(target, &id, parts).await?;
         parts.sort_by_key(|part| part.number);
         // RGW does not check the source's tag of a copied part: look whether all parts came from the same version.
-        let now = self.store.head(source).await;
-        if !now.as_ref().is_ok_and(|now| now.etag == object.etag) {
-            let _ = self.abort_upload(target, &id).await;
-            return Err(now.err().map_or(FsError::stale(), FsError::from));
-        }
+        let same = match self.store.head(source).await {
+            Ok(now) if now.etag == object.etag => Ok(()),
+            Ok(_) => Err(FsError::stale()),
+            Err(error) => Err(error.into()),
+        };
+        self.or_abort(target, &id, same).await?;
         Ok(self.complete_upload(target, &id, &parts, &Condition::Always, true).await?)
     }
 }

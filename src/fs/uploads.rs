@@ -149,6 +149,22 @@ impl Fs {
         Ok(())
     }
 
+    /// What was done to fill an upload that this operation began. After an error it is given up: nothing was completed, and it
+    /// holds the only copy of nothing.
+    pub(super) async fn or_abort<T, E>(
+        &self,
+        key: &str,
+        id: &str,
+        done: std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        if done.is_err()
+            && let Err(error) = self.abort_upload(key, id).await
+        {
+            tracing::warn!(key, %error, "a multipart upload could not be aborted");
+        }
+        done
+    }
+
     /// A key that no listing shows, for an object of our own: to be given to [`Fs::delete_hidden`] in the end.
     pub(super) fn hidden_key(&self, purpose: &str) -> String {
         let random = fastrand::u128(..);

@@ -208,6 +208,6 @@ impl Store {
     }
 
     async fn is_listed(&self, key: &str, upload: &str) -> Result<bool> {
-        Ok(self.list_uploads(key).await?.iter().any(|pending| pending.key == key && pending.id == upload))
+        Ok(self.uploads_of(key).await?.iter().any(|pending| pending.id == upload))
     }
 }

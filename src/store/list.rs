@@ -66,6 +66,13 @@ impl Store {
         Ok(entry.and_then(|entry| entry.owner()?.id()).map(str::to_owned))
     }
 
+    /// Multipart uploads in progress of one key.
+    pub(super) async fn uploads_of(&self, key: &str) -> Result<Vec<PendingUpload>> {
+        let mut found = self.list_uploads(key).await?;
+        found.retain(|upload| upload.key == key);
+        Ok(found)
+    }
+
     /// Multipart uploads in progress below a prefix.
     pub async fn list_uploads(&self, prefix: &str) -> Result<Vec<PendingUpload>> {
         const OP: &str = "ListMultipartUploads";

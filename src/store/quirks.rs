@@ -95,7 +95,7 @@ impl Store {
 
     /// Nobody else uploads to the key of a probe.
     async fn abort_all(&self, key: &str) -> Result<()> {
-        for upload in self.list_uploads(key).await? {
+        for upload in self.uploads_of(key).await? {
             self.abort_upload(&upload.key, &upload.id).await?;
         }
         Ok(())

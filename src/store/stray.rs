@@ -2,7 +2,7 @@
 
 use super::exchange::Extra;
 use super::retry::ASKING;
-use super::{PendingUpload, Result, Store};
+use super::{Result, Store};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The service tells times in seconds.
@@ -17,8 +17,7 @@ impl Store {
     pub(super) async fn abort_strays(&self, key: &str, ours: &str, since: Instant) {
         let took = since.elapsed() + GRAIN;
         let aborted = async {
-            let all: Vec<PendingUpload> =
-                self.list_uploads(key).await?.into_iter().filter(|upload| upload.key == key).collect();
+            let all = self.uploads_of(key).await?;
             // By the service's own clock.
             let begun = all.iter().find(|upload| upload.id == ours).and_then(|upload| upload.started);
             for stray in all.iter().filter(|upload| upload.id != ours) {
@@ -38,7 +37,7 @@ impl Store {
     /// Aborts what a daemon that is gone may have begun for `key` at about `at`, without having learnt its id: uploads without
     /// a part.
     pub async fn abort_begun(&self, key: &str, at: SystemTime) -> Result<()> {
-        for upload in self.list_uploads(key).await?.iter().filter(|upload| upload.key == key) {
+        for upload in self.uploads_of(key).await? {
             let apart = upload.started.map(|begun| at.duration_since(begun).unwrap_or_else(|e| e.duration()));
             if apart.is_some_and(|apart| apart <= ABOUT) && !self.has_parts(key, &upload.id).await? {
                 tracing::debug!(key, id = upload.id, "aborting an upload that a daemon has begun and not learnt of");
