@@ -6,7 +6,6 @@ use crate::meta::Kind;
 use crate::names::{Name, NameError};
 use std::ffi::OsStr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The answer to a lookup.
@@ -73,7 +72,6 @@ impl Fs {
             }
             None => {
                 self.note_absent(parent, &name, began.elapsed());
-                self.absence_took.store(began.elapsed().as_millis() as u64, Ordering::Relaxed);
                 match self.remember(parent, &name)? {
                     Memory::Absent(ttl) => Ok(Found::Absent(ttl)),
                     _ => Ok(Found::Absent(Duration::ZERO)),

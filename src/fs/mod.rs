@@ -96,8 +96,6 @@ pub struct Fs {
     user: Option<String>,
     rights: Ranked<LEAF, rights::Rights>,
     warned: std::sync::atomic::AtomicBool,
-    /// How long the last lookup that found nothing has waited for its answer, in milliseconds.
-    absence_took: std::sync::atomic::AtomicU64,
     /// The root of the bucket. Held, so that its number stays.
     root: Arc<Inode>,
     table: Arc<Table>,
@@ -202,7 +200,6 @@ impl Fs {
             user,
             rights: Ranked::new(rights::Rights::new(write)),
             warned: Default::default(),
-            absence_took: Default::default(),
             storing_works: Default::default(),
             conflicts: Default::default(),
             keeping: Default::default(),

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 const WHOLE: u64 = 1 << 20;
 /// After a LOOKUP that asked, the OPEN that follows it within this time need not ask again.
 const REVALIDATED: Duration = Duration::from_secs(2);
+/// The kernel sends the RELEASE of a file before its close(2) comes back, but an OPEN that it sends after that may overtake it on
+/// another of our threads: by less than this.
+const OVERTAKES: Duration = Duration::from_millis(200);
 
 impl Fs {
     /// Opens a file with open(2) flags. `clear_suid`: truncating takes set-user-id and set-group-id away, because the
@@ -25,10 +28,12 @@ impl Fs {
         }
         // The kernel refuses to write to a program that runs before it asks here, but for this one way: with
         // FUSE_ATOMIC_O_TRUNC it looks only after the answer, when the file would be empty.
-        if truncates && !want.write && self.handles.is_running(ino) {
+        if truncates && !want.write && !overtaken(|| !self.handles.is_running(ino)).await {
             return Err(FsError::running());
         }
         let inode = self.inode(ino)?;
+        // What was refused is dropped when it is closed.
+        overtaken(|| !inode.state().refused).await;
         let (local, is_dir, looked_first) = {
             let mut state = inode.state();
             if std::mem::take(&mut state.reverted) {
@@ -231,6 +236,18 @@ impl Fs {
             self.store_later(inode);
         }
     }
+}
+
+/// Waits for what a RELEASE does that this OPEN may have overtaken. Whether it is done.
+async fn overtaken(done: impl Fn() -> bool) -> bool {
+    let begun = Instant::now();
+    while !done() {
+        if begun.elapsed() > OVERTAKES {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    true
 }
 
 fn whole(time: std::time::SystemTime) -> u64 {

@@ -5,7 +5,6 @@
 //! PUT because something is there, and a file that is closed at once is stored by then: its PUT is the question. So the
 //! HEAD goes out only for a file that stays open for longer than [`SOON`], and a new file costs one request.
 
-use super::lookup::Memory;
 use super::{Fs, Result, base_of, object};
 use crate::inode::{Inode, Look};
 use crate::meta::Kind;
@@ -13,7 +12,6 @@ use crate::names::Name;
 use crate::store::Condition;
 use futures::future::FutureExt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// A file that its program closes within this time is stored, or refused, without a HEAD. Two clients that make the same
@@ -22,8 +20,8 @@ const SOON: Duration = Duration::from_millis(5);
 
 /// A lookup whose answer came so long ago belongs to the same open(2).
 const JUST_ASKED: Duration = Duration::from_millis(50);
-/// The way of an answer counts as no longer, in milliseconds.
-const LONGEST_WAY: u64 = 500;
+/// An answer that took longer is too old.
+const LONGEST_WAY: Duration = Duration::from_millis(500);
 
 impl Fs {
     /// Notes that a lookup has asked for a name and found nothing, unless the answer is old: it `took` too long to come.
@@ -31,7 +29,10 @@ impl Fs {
         if let Some(dir) = self.table.get(parent)
             && let Some(known) = dir.state().dir.as_mut()
         {
-            known.found_absent = (took.as_millis() <= LONGEST_WAY.into()).then(|| (name.clone(), Instant::now()));
+            known.found_absent.retain(|(absent, at)| absent != name && at.elapsed() < JUST_ASKED);
+            if took <= LONGEST_WAY {
+                known.found_absent.push((name.clone(), Instant::now()));
+            }
         }
     }
 
@@ -48,18 +49,12 @@ impl Fs {
         let Some(dir) = self.table.get(parent) else { return false };
         let state = dir.state();
         let Some(known) = state.dir.as_ref().filter(|known| !known.local.contains_key(name)) else { return false };
-        known.found_absent.as_ref().is_some_and(|(absent, at)| absent == name && at.elapsed() < JUST_ASKED)
+        known.found_absent.iter().any(|(absent, at)| absent == name && at.elapsed() < JUST_ASKED)
     }
 
     /// Asks what stands under a name that memory believes absent; `None` if the lookup of this very open has asked.
     pub(super) fn look_again(self: &Arc<Self>, parent: u64, name: &Name) -> Result<Option<Look>> {
         if self.just_absent(parent, name) {
-            return Ok(None);
-        }
-        let way = Duration::from_millis(self.absence_took.load(Ordering::Relaxed).min(LONGEST_WAY));
-        if let Memory::Absent(ttl) = self.remember(parent, name)?
-            && ttl + way + JUST_ASKED >= self.options.max_age
-        {
             return Ok(None);
         }
         let (fs, key) = (self.clone(), self.file_key(parent, name)?);

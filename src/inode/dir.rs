@@ -47,8 +47,8 @@ pub struct DirState {
     pub walked: u32,
     /// The listing is being asked for anew, ahead of its time.
     pub renewing: bool,
-    /// The last name that the service was asked for and did not have, and when its answer came.
-    pub found_absent: Option<(Name, Instant)>,
+    /// Names that the service was asked for just now and did not have, and when its answers came.
+    pub found_absent: Vec<(Name, Instant)>,
 }
 
 /// A name that this mount made or removed.

@@ -97,8 +97,6 @@ fn what_another_client_made_after_the_open_is_kept() {
     let service = Service::embedded();
     let (_proxy, mount) = slow(&service);
     fs::create_dir(mount.path("d")).unwrap();
-    // What is known of a folder that was just made is good enough for an open at once.
-    std::thread::sleep(TRIP + Duration::from_millis(600));
     service.log().clear();
     // In a process of its own: when another test of this one starts a program, the kernel closes a duplicate of each open
     // file, which stores what was written so far.
