@@ -189,7 +189,7 @@ impl Fs {
             dirty.remove(&inode.ino);
             drop(dirty);
             tracing::error!(path = self.table.path(inode.ino), %error, "not stored");
-            if refused && inode.state().opens == 0 {
+            if refused && inode.state().writers == 0 {
                 self.discard(inode);
             }
             return;

@@ -217,7 +217,7 @@ impl Fs {
     }
 
     fn closed(self: &Arc<Self>, inode: &Arc<Inode>, write: bool) {
-        let (last, dirty, unlinked) = {
+        let (last, written, refused, unlinked) = {
             let mut state = inode.state();
             state.opens = state.opens.saturating_sub(1);
             state.writers = state.writers.saturating_sub(u32::from(write));
@@ -226,13 +226,13 @@ impl Fs {
             if last && !state.is_dirty() && state.object.is_some() {
                 state.draft = None;
             }
-            (last, state.is_dirty(), state.unlinked)
+            (last, state.is_dirty() && state.writers == 0, state.refused, state.unlinked)
         };
         if last && unlinked {
             self.bury(inode);
-        } else if last && dirty && inode.state().refused {
+        } else if written && refused && !unlinked {
             self.discard(inode);
-        } else if dirty && inode.state().writers == 0 {
+        } else if written {
             self.store_later(inode);
         }
     }

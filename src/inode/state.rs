@@ -102,7 +102,8 @@ pub struct State {
     pub opens: u32,
     /// Open handles that can write: the close of one stores what waits.
     pub writers: u32,
-    /// The service refused the bytes for good: they are dropped at the last close, which has reported it.
+    /// The service refused the bytes for good: they are dropped when no program has them open for writing any more. Its close
+    /// has reported it.
     pub refused: bool,
     /// When storing failed last, and with which errno: whoever waited for that gets the same answer.
     pub failed: Option<(Instant, i32)>,

@@ -49,6 +49,8 @@ fn a_refused_overwrite_leaves_the_old_content() {
     service.s3().put("f", "0123456789");
     let mount = service.mount_through(&proxy, &[]);
     proxy.rule(|request| if is_store(&request.method) { Spoil::Status(403, "AccessDenied") } else { Spoil::Pass });
+    // What is refused is dropped also while somebody reads.
+    let reader = File::open(mount.path("f")).unwrap();
     // (A shell does not look at what closing says, so of `echo more >> f` nobody could hear.)
     let append = "printf more | dd of=f oflag=append conv=notrunc status=none";
     for script in ["echo new > f", append, "truncate -s 3 f", "cp /etc/hostname f"] {
@@ -58,6 +60,7 @@ fn a_refused_overwrite_leaves_the_old_content() {
         assert_eq!(service.s3().text("f"), "0123456789", "{script}");
         assert_eq!(fs::read_to_string(mount.path("f")).unwrap(), "0123456789", "after {script}");
     }
+    drop(reader);
     let failed = sh(mount.root(), "echo new > g").fails();
     assert!(failed.contains("Permission denied"), "{failed}");
     assert_eq!(sh(mount.root(), "ls").ok(), "f\n");
