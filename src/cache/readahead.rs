@@ -159,19 +159,20 @@ impl ReadAhead {
         };
         let is_random = is_first && waits && stream.window == 0;
         self.streams.push(stream);
-        if is_random { self.neighbours(read, size, share.worth) } else { want }
+        if is_random { self.neighbours(read, size, share) } else { want }
     }
 
     /// What to fetch for a random read. Those to come are probably as many as there were, so their number says how likely each
-    /// block of the object will be among them.
-    fn neighbours(&mut self, read: &Range<u64>, size: u64, worth: f64) -> Want {
+    /// block of the object will be among them; of those, the ones that come while memory still holds it count.
+    fn neighbours(&mut self, read: &Range<u64>, size: u64, share: Share) -> Want {
         self.random += 1;
-        let len = read.end - read.start;
-        if (self.random as f64) < worth * size.div_ceil(BLOCK) as f64 || len * MOST_ALONG < NEIGHBOURS {
+        let (len, to_come) = (read.end - read.start, self.random.min(share.bytes / NEIGHBOURS));
+        if (to_come as f64) < share.worth * size.div_ceil(BLOCK) as f64 || len * MOST_ALONG < NEIGHBOURS {
             return Want::default();
         }
         let (start, end) = (read.start - read.start % NEIGHBOURS, read.end.next_multiple_of(NEIGHBOURS).min(size));
-        Want { start, end, stride: 0, count: 1, piece: (end - start).max(BLOCK) }
+        // (A request ends where a multiple of its piece does, unless it were less than half of one.)
+        Want { start, end, stride: 0, count: 1, piece: 2 * (end - start) }
     }
 
     /// Notes that this second has been counted as one with a sequential reader; false: it has been before.

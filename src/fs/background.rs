@@ -98,8 +98,13 @@ impl Fs {
     /// Gives up what the service refused for good: the inode shows again what is stored. What was refused stays in
     /// `lost+found`, where others may store it from now on.
     pub(super) fn discard(self: &Arc<Self>, inode: &Arc<Inode>) {
+        // Who holds the gate may be storing the bytes, or writing them down.
+        let Ok(_gate) = inode.gate.try_write() else { return self.store_later(inode) };
         let (stream, lost, never_stored) = {
             let mut state = inode.state();
+            if state.writers > 0 || state.unlinked || !state.is_dirty() {
+                return;
+            }
             let stream = state.draft.take().and_then(|draft| draft.stream);
             let lost = state.lost.take();
             state.refused = false;
@@ -108,7 +113,12 @@ impl Fs {
             state.pages = None;
             state.meta_stored = state.meta_changes;
             state.asked = None;
-            state.size = state.object.as_ref().map_or(0, |object| object.size);
+            state.size = match &state.object {
+                Some(object) => object.size,
+                None if state.opens == 0 => 0,
+                // Programs that are reading it must not take this for its end.
+                None => state.size,
+            };
             (stream, lost, state.object.is_none() && !state.is_dir())
         };
         // Parts that an entry needs stay at the service.

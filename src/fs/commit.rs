@@ -93,6 +93,7 @@ impl Fs {
                 Plan::Nothing | Plan::MetaOnly => {
                     let mut state = inode.state();
                     state.draft = None;
+                    state.refused = false;
                     return Ok(());
                 }
                 Plan::Put => self.put(inode, &job, &job.key, &condition).await.map(Kept::whole),

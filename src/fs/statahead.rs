@@ -145,17 +145,24 @@ impl Fs {
         }
     }
 
-    /// Asks anew for a directory and those above it, all at once: the kernel looks up one after the other when their time is over.
+    /// Asks anew for a directory and those above it, all at once, but for those that were asked for just now: the kernel looks
+    /// up one after the other when their time is over.
     async fn look_up_path(self: &Arc<Self>, mut ino: u64) {
+        // While a directory is being renamed, nothing stands under its keys for a moment.
+        let Ok(_tree) = self.tree.try_read() else { return };
         let mut path = Vec::new();
         while !self.is_root(ino)
             && let Some((parent, name)) = self.table.place(ino)
+            && let Some(dir) = self.table.get(ino)
         {
-            path.push(async move {
-                if let Err(error) = self.resolve_anew(parent, &name).await {
-                    tracing::debug!(parent, ?name, %error, "not looked up ahead of its time");
-                }
-            });
+            let age = self.options.max_age - self.ttl(dir.state().asked);
+            if age >= self.options.max_age / RENEWED {
+                path.push(async move {
+                    if let Err(error) = self.resolve_anew(parent, &name).await {
+                        tracing::debug!(parent, ?name, %error, "not looked up ahead of its time");
+                    }
+                });
+            }
             ino = parent;
         }
         join_all(path).await;

@@ -235,6 +235,8 @@ pub(super) fn touched(state: &mut State, size: u64) {
     state.attrs.mtime = now;
     state.attrs.ctime = now;
     state.mtime_set = false;
+    // That was said of other bytes.
+    state.refused = false;
 }
 
 /// Set-user-id goes always, set-group-id only if the group may execute (else it means mandatory locking).

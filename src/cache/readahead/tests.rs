@@ -55,10 +55,10 @@ fn a_random_reader_of_a_small_file_gets_neighbours() {
         // Found in memory, it says nothing new.
         note(place, 4096, false);
     }
-    assert_eq!(note(345 * BLOCK + 4096, 4096, true), (344 * BLOCK, 348 * BLOCK, 1, NEIGHBOURS));
+    assert_eq!(note(345 * BLOCK + 4096, 4096, true), (344 * BLOCK, 348 * BLOCK, 1, 2 * NEIGHBOURS));
     assert_eq!(note(360 * BLOCK + 4096, 512, true).2, 0, "more than 32 times what it asks for");
-    assert_eq!(note(380 * BLOCK - 4096, 8192, true), (376 * BLOCK, 384 * BLOCK, 1, 2 * NEIGHBOURS));
-    assert_eq!(note(SMALL_FILE - 4096, 4096, true), (396 * BLOCK, SMALL_FILE, 1, 4 * BLOCK + 5));
+    assert_eq!(note(380 * BLOCK - 4096, 8192, true), (376 * BLOCK, 384 * BLOCK, 1, 4 * NEIGHBOURS));
+    assert_eq!(note(SMALL_FILE - 4096, 4096, true), (396 * BLOCK, SMALL_FILE, 1, 2 * (4 * BLOCK + 5)));
 }
 
 #[test]
