@@ -98,8 +98,10 @@ impl Fs {
     /// Gives up what the service refused for good: the inode shows again what is stored. What was refused stays in
     /// `lost+found`, where others may store it from now on.
     pub(super) fn discard(self: &Arc<Self>, inode: &Arc<Inode>) {
-        // Who holds the gate may be storing the bytes, or writing them down.
-        let Ok(_gate) = inode.gate.try_write() else { return self.store_later(inode) };
+        // Who holds the gate may be storing the bytes, who holds the other may be writing them down.
+        let (Ok(_gate), Ok(_keeping)) = (inode.gate.try_write(), self.keeping.try_lock()) else {
+            return self.store_later(inode);
+        };
         let (stream, lost, never_stored) = {
             let mut state = inode.state();
             if state.writers > 0 || state.unlinked || !state.is_dirty() {
