@@ -20,6 +20,8 @@ mod lost_places;
 mod network;
 #[path = "fault/reads.rs"]
 mod reads;
+#[path = "fault/refused.rs"]
+mod refused;
 #[path = "fault/renames.rs"]
 mod renames;
 #[path = "fault/round_trips.rs"]
