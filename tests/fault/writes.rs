@@ -1,4 +1,4 @@
-//! Writing: 0 means stored; what is refused leaves the old object.
+//! Writing: 0 means stored.
 
 use super::support::{Passing, Proxy, Service, Spoil, assert_same, errno, pattern, python, sh, soon, within};
 use super::{IMPATIENT, MIB, error_document, gave_up};
