@@ -115,12 +115,8 @@ impl Fs {
             state.pages = None;
             state.meta_stored = state.meta_changes;
             state.asked = None;
-            state.size = match &state.object {
-                Some(object) => object.size,
-                None if state.opens == 0 => 0,
-                // Programs that are reading it must not take this for its end.
-                None => state.size,
-            };
+            // What was never stored keeps its size: programs that are reading it must not find an end.
+            state.size = state.object.as_ref().map_or(state.size, |object| object.size);
             (stream, lost, state.object.is_none() && !state.is_dir())
         };
         // Parts that an entry needs stay at the service.

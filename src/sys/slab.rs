@@ -23,11 +23,11 @@ pub struct Slab {
 struct Memory {
     at: NonNull<u8>,
     len: usize,
-    from: From,
+    source: Source,
 }
 
 /// Where memory comes from, and goes back to.
-enum From {
+enum Source {
     /// A mapping of its own.
     Mapping,
     /// A part of a mapping.
@@ -124,31 +124,31 @@ impl Memory {
         if len >= MAPPED
             && let Some(at) = map(len)
         {
-            return Memory { at, len, from: From::Mapping };
+            return Memory { at, len, source: Source::Mapping };
         }
         if len < MAPPED
             && let Some(piece) = Carved::new(len)
         {
-            return Memory { at: piece.at(), len: piece.size(), from: From::Sheet(piece) };
+            return Memory { at: piece.at(), len: piece.size(), source: Source::Sheet(piece) };
         }
         // Tiny, or there are as many mappings as a process may have.
         let mut bytes = ManuallyDrop::new(Vec::<u8>::with_capacity(len));
         // SAFETY: the pointer of a Vec is never null.
         let at = unsafe { NonNull::new_unchecked(bytes.as_mut_ptr()) };
-        Memory { at, len: bytes.capacity(), from: From::Allocator }
+        Memory { at, len: bytes.capacity(), source: Source::Allocator }
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        match self.from {
+        match self.source {
             // SAFETY: a mapping of this length that nobody else ends.
-            From::Mapping => unsafe {
+            Source::Mapping => unsafe {
                 libc::munmap(self.at.as_ptr().cast(), self.len);
             },
-            From::Sheet(_) => {}
+            Source::Sheet(_) => {}
             // SAFETY: made by a Vec of this capacity (0 where there is nothing); nobody else frees it.
-            From::Allocator => drop(unsafe { Vec::from_raw_parts(self.at.as_ptr(), 0, self.len) }),
+            Source::Allocator => drop(unsafe { Vec::from_raw_parts(self.at.as_ptr(), 0, self.len) }),
         }
     }
 }
@@ -200,7 +200,7 @@ impl Slab {
 impl Drop for Slab {
     fn drop(&mut self) {
         if let Some(pool) = pool_of(self.capacity) {
-            let none = Memory { at: NonNull::dangling(), len: 0, from: From::Allocator };
+            let none = Memory { at: NonNull::dangling(), len: 0, source: Source::Allocator };
             let memory = std::mem::replace(&mut self.memory, none);
             // Given to the kernel after the lock.
             let out = Spares::lock().put(pool, memory);

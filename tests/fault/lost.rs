@@ -3,7 +3,7 @@
 use super::support::{
     Mount, PROGRAM, Passing, Proxy, Ran, Service, Spoil, assert_same, errno, pattern, python, run, sh, soon, within,
 };
-use super::writes::{close, is_store, store};
+use super::writes::{close, fail_stores, is_store, store};
 use super::{IMPATIENT, MIB, gave_up};
 use serde_json::Value;
 use std::fs::{self, OpenOptions};
@@ -43,7 +43,7 @@ pub fn crash(service: &Service, mount: &Mount) {
 }
 
 pub fn refuse(proxy: &Proxy) {
-    proxy.rule(|request| if is_store(&request.method) { Spoil::Status(503, "SlowDown") } else { Spoil::Pass });
+    fail_stores(proxy, 503, "SlowDown");
 }
 
 /// Writes a file that cannot be stored, and has its error.
@@ -208,7 +208,7 @@ fn what_was_refused_for_good_is_kept() {
     let proxy = service.proxy();
     service.s3().put("f", "old");
     let mount = service.mount_through(&proxy, &[]);
-    proxy.rule(|request| if is_store(&request.method) { Spoil::Status(403, "AccessDenied") } else { Spoil::Pass });
+    fail_stores(&proxy, 403, "AccessDenied");
     assert_eq!(errno(store(&mount.path("f"), b"new content")), libc::EACCES);
     soon("the old content shown", || fs::read_to_string(mount.path("f")).is_ok_and(|text| text == "old"));
     let (entry, _) = only(&service);

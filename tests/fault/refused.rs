@@ -1,8 +1,8 @@
 //! What the service refuses for good leaves the old object, and the program hears of it.
 
 use super::IMPATIENT;
-use super::support::{Service, Spoil, python, sh};
-use super::writes::is_store;
+use super::support::{Service, python, sh};
+use super::writes::fail_stores;
 use std::fs::{self, File};
 
 /// A6: a refused overwrite leaves the old content, here and at the service, and the program hears of it.
@@ -12,7 +12,7 @@ fn a_refused_overwrite_leaves_the_old_content() {
     let proxy = service.proxy();
     service.s3().put("f", "0123456789");
     let mount = service.mount_through(&proxy, &[]);
-    proxy.rule(|request| if is_store(&request.method) { Spoil::Status(403, "AccessDenied") } else { Spoil::Pass });
+    fail_stores(&proxy, 403, "AccessDenied");
     // What is refused is dropped also while somebody reads.
     let reader = File::open(mount.path("f")).unwrap();
     // (A shell does not look at what closing says, so of `echo more >> f` nobody could hear.)
@@ -40,7 +40,7 @@ fn a_reader_of_a_refused_new_file_is_not_told_its_end() {
     let service = Service::embedded();
     let proxy = service.proxy();
     let mount = service.mount_through(&proxy, &[]);
-    proxy.rule(|request| if is_store(&request.method) { Spoil::Status(403, "AccessDenied") } else { Spoil::Pass });
+    fail_stores(&proxy, 403, "AccessDenied");
     let script = "import os, time\n\
         f = os.open('g', os.O_WRONLY | os.O_CREAT)\n\
         os.write(f, b'x' * 1000000)\n\
@@ -64,7 +64,7 @@ fn a_file_that_is_put_back_as_it_was_is_not_refused_any_more() {
     let proxy = service.proxy();
     service.s3().put("f", "0123456789");
     let mount = service.mount_through(&proxy, &[]);
-    proxy.rule(|request| if is_store(&request.method) { Spoil::Status(403, "AccessDenied") } else { Spoil::Pass });
+    fail_stores(&proxy, 403, "AccessDenied");
     let script = "import os, time\n\
         f = os.open('f', os.O_WRONLY | os.O_APPEND)\n\
         os.write(f, b'more')\n\
@@ -90,7 +90,7 @@ fn a_shell_hears_that_its_output_could_not_be_stored() {
     let proxy = service.proxy();
     service.s3().put("f", "0123456789");
     let mount = service.mount_through(&proxy, &IMPATIENT);
-    proxy.rule(|request| if is_store(&request.method) { Spoil::Status(503, "SlowDown") } else { Spoil::Pass });
+    fail_stores(&proxy, 503, "SlowDown");
     let failed = sh(mount.root(), "echo new > f").fails();
     assert!(failed.contains("Input/output error"), "{failed}");
     proxy.repair();

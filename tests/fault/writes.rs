@@ -12,6 +12,11 @@ pub fn is_store(method: &str) -> bool {
     matches!(method, "PUT" | "POST")
 }
 
+/// From now on whatever is to be stored is answered with this error.
+pub fn fail_stores(proxy: &Proxy, status: u16, code: &'static str) {
+    proxy.rule(move |request| if is_store(&request.method) { Spoil::Status(status, code) } else { Spoil::Pass });
+}
+
 /// Closes with the error that dropping would hide.
 pub fn close(file: File) -> io::Result<()> {
     Ok(nix::unistd::close(std::os::fd::OwnedFd::from(file))?)
@@ -47,7 +52,7 @@ fn a_failed_upload_is_reported_each_time() {
     let service = Service::embedded();
     let proxy = service.proxy();
     let mount = service.mount_through(&proxy, &IMPATIENT);
-    proxy.rule(|request| if is_store(&request.method) { Spoil::Status(503, "SlowDown") } else { Spoil::Pass });
+    fail_stores(&proxy, 503, "SlowDown");
     let root = mount.root().to_owned();
     within(Duration::from_secs(60), "fsync and close", move || {
         let mut file = File::create(root.join("a")).unwrap();
